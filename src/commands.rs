@@ -1,0 +1,335 @@
+//! The commands that do one thing and end. What they print on stdout is for scripts; the rest goes to
+//! stderr.
+
+use std::{io::Read as _, path::PathBuf, sync::Arc};
+
+use clap::Subcommand;
+
+use crate::{
+    app::App,
+    clock::Clock,
+    config::Config,
+    domain::{
+        Issue, code,
+        email::Email,
+        key::Scope,
+        money::{Currency, Rate},
+        program::{self, Program},
+        text,
+    },
+    flows::{
+        Act, Actor, Refusal,
+        accounts::{self, NewAccount},
+        programs,
+    },
+    password,
+    store::{self, Db, proof},
+    web,
+};
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Apply migrations and exit
+    Migrate,
+    /// Accounts of people
+    #[command(subcommand)]
+    User(User),
+    /// Affiliate programs
+    #[command(subcommand)]
+    Program(ProgramCommand),
+    /// API keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Recompute every total, counter and balance from the rows they summarise
+    CheckLedger,
+    /// Write a consistent copy of the database while serving
+    Backup {
+        #[arg(env = "OFFSHOOT_BACKUP_FILE")]
+        file: PathBuf,
+    },
+    /// Print the OpenAPI 3.1 document
+    Openapi,
+}
+
+#[derive(Subcommand)]
+pub enum User {
+    /// Make an account; without a password, a one-time sign-in link is printed
+    Create {
+        #[arg(long, env = "OFFSHOOT_EMAIL")]
+        email: String,
+        #[arg(long, env = "OFFSHOOT_NAME")]
+        name: String,
+        /// Read the password from standard input
+        #[arg(long, env = "OFFSHOOT_PASSWORD_STDIN")]
+        password_stdin: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum ProgramCommand {
+    /// Make a program; prints its id
+    Create {
+        /// Its name in addresses
+        #[arg(long, env = "OFFSHOOT_SLUG")]
+        slug: String,
+        #[arg(long, env = "OFFSHOOT_NAME")]
+        name: String,
+        /// E-mail address of the account that owns it
+        #[arg(long, env = "OFFSHOOT_OWNER")]
+        owner: String,
+        /// ISO 4217 code
+        #[arg(long, env = "OFFSHOOT_CURRENCY", default_value = "USD")]
+        currency: String,
+        #[arg(long, env = "OFFSHOOT_COMMISSION", default_value = "20%")]
+        commission: String,
+    },
+    /// Change a program's settings; what is not named stays
+    Set {
+        #[arg(long, env = "OFFSHOOT_PROGRAM")]
+        program: String,
+        #[arg(long, env = "OFFSHOOT_NAME")]
+        name: Option<String>,
+        /// How long after a click a sale is still credited
+        #[arg(long, env = "OFFSHOOT_ATTRIBUTION_DAYS")]
+        attribution_days: Option<i64>,
+        #[arg(long, env = "OFFSHOOT_COMMISSION")]
+        commission: Option<String>,
+        /// Where links lead; empty for the program's own page
+        #[arg(long, env = "OFFSHOOT_LANDING_URL")]
+        landing_url: Option<String>,
+        /// Where deep links may lead, separated by commas
+        #[arg(long, env = "OFFSHOOT_DOMAINS")]
+        domains: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum KeyCommand {
+    /// Make a key; it is printed once, alone
+    Create {
+        #[arg(long, env = "OFFSHOOT_PROGRAM")]
+        program: String,
+        #[arg(long, env = "OFFSHOOT_NAME")]
+        name: String,
+        /// full, read or track
+        #[arg(long, env = "OFFSHOOT_SCOPE", default_value = "full")]
+        scope: String,
+        #[arg(long, env = "OFFSHOOT_EXPIRES_IN_DAYS", value_parser = clap::value_parser!(i64).range(1..=3650))]
+        expires_in_days: Option<i64>,
+    },
+    /// A line each: prefix, last four, scope, name, last used
+    List {
+        #[arg(long, env = "OFFSHOOT_PROGRAM")]
+        program: String,
+    },
+    /// Revoke the one key with that prefix as listed
+    Revoke {
+        #[arg(long, env = "OFFSHOOT_PROGRAM")]
+        program: String,
+        #[arg(long, env = "OFFSHOOT_PREFIX")]
+        prefix: String,
+    },
+}
+
+/// What the exit code tells of a command that ran to its end.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Fine,
+    Failed,
+}
+
+type Error = Box<dyn std::error::Error>;
+
+pub async fn run(command: Command, mut config: Config) -> Result<Outcome, Error> {
+    match command {
+        Command::Openapi => {
+            println!("{}", web::document_json());
+            return Ok(Outcome::Fine);
+        }
+        Command::Backup { file } => return backup(&config, file).await,
+        _ => {}
+    }
+    let secret = config.secret()?;
+    let app = App::open(config, secret, Clock::System).await?;
+    let outcome = match command {
+        Command::Migrate | Command::Openapi | Command::Backup { .. } => Ok(Outcome::Fine),
+        Command::User(User::Create { email, name, password_stdin }) => {
+            create_user(&app, &email, name, password_stdin).await
+        }
+        Command::Program(ProgramCommand::Create { slug, name, owner, currency, commission }) => {
+            let new = read_program(&app, slug, name, &currency, &commission)?;
+            create_program(&app, new, &owner).await
+        }
+        Command::Program(ProgramCommand::Set { program, name, attribution_days, commission, landing_url, domains }) => {
+            let before = find_program(&app, &program).await?;
+            let change = Change { name, attribution_days, commission, landing_url, domains };
+            let after = change.apply(&before)?;
+            write(&app, before, move |tx, act| Box::pin(async move { programs::change(tx, &act, &after).await }))
+                .await?;
+            Ok(Outcome::Fine)
+        }
+        Command::Key(KeyCommand::Create { program, name, scope, expires_in_days }) => {
+            text::name(&name).map_err(about("--name"))?;
+            let scope = Scope::parse(&scope).map_err(about("--scope"))?;
+            let program = find_program(&app, &program).await?;
+            let expires = expires_in_days.map(|days| app.clock.now().plus_days(days));
+            let made = write(&app, program, move |tx, act| {
+                Box::pin(async move { programs::create_key(tx, &act, &name, scope, expires).await })
+            });
+            println!("{}", made.await?.as_str());
+            Ok(Outcome::Fine)
+        }
+        Command::Key(KeyCommand::List { program }) => list_keys(&app, &program).await,
+        Command::Key(KeyCommand::Revoke { program, prefix }) => {
+            let program = find_program(&app, &program).await?;
+            write(&app, program, move |tx, act| Box::pin(async move { programs::revoke_key(tx, &act, &prefix).await }))
+                .await?;
+            Ok(Outcome::Fine)
+        }
+        Command::CheckLedger => check_ledger(&app.db).await,
+    };
+    app.db.close().await;
+    outcome
+}
+
+fn about(flag: &'static str) -> impl Fn(Issue) -> String {
+    move |issue| format!("{flag} {issue}")
+}
+
+/// Runs the work in a transaction, in the name of the command line.
+async fn write<T, F>(app: &App, program: Arc<Program>, work: F) -> Result<T, Refusal>
+where
+    T: Send + 'static,
+    F: for<'t> FnOnce(&'t mut store::Tx, Act) -> futures_util::future::BoxFuture<'t, Result<T, Refusal>>
+        + Send
+        + 'static,
+{
+    let act = app.act(program, Actor::CommandLine);
+    app.db.write(move |tx| work(tx, act)).await
+}
+
+async fn find_program(app: &App, slug: &str) -> Result<Arc<Program>, Error> {
+    let found = store::programs::by_slug(&mut *app.db.read().await?, slug).await?;
+    Ok(found.ok_or_else(|| format!("there is no program {slug}"))?.into())
+}
+
+async fn create_user(app: &App, email: &str, name: String, password_stdin: bool) -> Result<Outcome, Error> {
+    let email = Email::parse(email).map_err(about("--email"))?;
+    text::name(&name).map_err(about("--name"))?;
+    let mut password_hash = None;
+    if password_stdin {
+        let mut given = String::new();
+        std::io::stdin().take(4_096).read_to_string(&mut given)?;
+        let given = given.trim_end_matches(['\r', '\n']).to_owned();
+        password::check(&given).map_err(about("the password"))?;
+        password_hash = Some(password::hash(given).await.ok_or("the password could not be hashed")?);
+    }
+    let (ids, now, has_password) = (Arc::clone(&app.ids), app.clock.now(), password_hash.is_some());
+    let new = NewAccount { email, name, password_hash };
+    let link = app.db.write(move |tx| {
+        Box::pin(async move {
+            let id = accounts::create(tx, &ids, now, &new).await?;
+            let link = if has_password { None } else { Some(accounts::sign_in_link(tx, id, now).await?) };
+            Ok::<_, Refusal>(link)
+        })
+    });
+    if let Some(secret) = link.await? {
+        println!("{}login/link/{}", app.config.base_url, secret.as_str());
+    }
+    Ok(Outcome::Fine)
+}
+
+fn read_program(app: &App, slug: String, name: String, currency: &str, commission: &str) -> Result<Program, String> {
+    code::slug(&slug).map_err(about("--slug"))?;
+    text::name(&name).map_err(about("--name"))?;
+    let currency = Currency::parse(currency).map_err(about("--currency"))?;
+    let rate = Rate::parse(commission).map_err(about("--commission"))?;
+    Ok(Program { rate, ..programs::new(app.ids.next(app.clock.now()), slug, name, currency) })
+}
+
+async fn create_program(app: &App, new: Program, owner: &str) -> Result<Outcome, Error> {
+    let email = Email::parse(owner).map_err(about("--owner"))?;
+    let owner = store::accounts::by_email(&mut *app.db.read().await?, &email).await?;
+    let owner = owner.ok_or("--owner must be the e-mail address of an account (offshoot user create)")?.id;
+    let id = new.id;
+    write(app, Arc::new(new), move |tx, act| Box::pin(async move { programs::create(tx, &act, owner).await })).await?;
+    println!("{id}");
+    Ok(Outcome::Fine)
+}
+
+struct Change {
+    name: Option<String>,
+    attribution_days: Option<i64>,
+    commission: Option<String>,
+    landing_url: Option<String>,
+    domains: Option<String>,
+}
+
+impl Change {
+    fn apply(self, before: &Program) -> Result<Program, String> {
+        let mut after = before.clone();
+        if let Some(name) = self.name {
+            text::name(&name).map_err(about("--name"))?;
+            after.name = name;
+        }
+        if let Some(days) = self.attribution_days {
+            after.attribution_days = program::attribution_days(days).map_err(about("--attribution-days"))?;
+        }
+        if let Some(rate) = self.commission {
+            after.rate = Rate::parse(&rate).map_err(about("--commission"))?;
+        }
+        if let Some(url) = self.landing_url {
+            let url = Some(url).filter(|url| !url.is_empty());
+            after.landing_url = url.as_deref().map(program::landing_url).transpose().map_err(about("--landing-url"))?;
+        }
+        if let Some(domains) = self.domains {
+            after.domains = program::domains(&domains).map_err(about("--domains"))?;
+        }
+        Ok(after)
+    }
+}
+
+async fn list_keys(app: &App, slug: &str) -> Result<Outcome, Error> {
+    let program = find_program(app, slug).await?;
+    let mut tx = app.db.read().await?;
+    for key in store::keys::list(&mut tx, program.id).await? {
+        let used = key.last_used_at.map_or_else(|| "never used".into(), |at| format!("last used {at}"));
+        let ended = match (key.revoked_at, key.expires_at) {
+            (Some(at), _) => format!("\trevoked {at}"),
+            (None, Some(at)) => format!("\texpires {at}"),
+            (None, None) => String::new(),
+        };
+        println!("{}\t{}\t{}\t{}\t{used}{ended}", key.prefix, key.last_four, key.scope, key.name);
+    }
+    Ok(Outcome::Fine)
+}
+
+async fn check_ledger(db: &Db) -> Result<Outcome, Error> {
+    let differences = db.snapshot(|tx| Box::pin(proof::differences(tx))).await?;
+    for difference in &differences {
+        println!("{difference}");
+    }
+    if differences.is_empty() {
+        eprintln!("every total is the sum of its rows");
+        return Ok(Outcome::Fine);
+    }
+    Ok(Outcome::Failed)
+}
+
+async fn backup(config: &Config, file: PathBuf) -> Result<Outcome, Error> {
+    if store::sqlite_file(&config.database_url).is_none() {
+        return Err("on PostgreSQL, use pg_dump: pg_dump --format=custom --file=FILE \"$OFFSHOOT_DATABASE_URL\"".into());
+    }
+    Db::open(&config.database_url).await?.copy_to(file.clone()).await?;
+    eprintln!("copied to {}", file.display());
+    Ok(Outcome::Fine)
+}
+
+/// While there is no account, the log tells where the first one is made.
+pub async fn tell_setup_address(app: &App) -> Result<(), store::Error> {
+    let now = app.clock.now();
+    if let Some(token) = app.db.write(move |tx| Box::pin(accounts::setup_token(tx, now))).await? {
+        tracing::info!("set up the first account and program at {}setup?token={}", app.config.base_url, token.as_str());
+    }
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! A commission's states and the moves between them.
+
+use super::{affiliate, affiliate::words};
+
+words! {
+    Status as CommissionStatus { Pending = "pending", Approved = "approved", Paid = "paid", Rejected = "rejected" }
+    "must be one of pending, approved, paid, rejected"
+}
+
+words! {
+    /// A sale's commission, or the negative line that takes back what was already paid.
+    Kind as CommissionKind { Sale = "sale", Reversal = "reversal" }
+    "must be one of sale, reversal"
+}
+
+/// What happens to a commission whose status somebody sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It has that status already.
+    Nothing,
+    Move {
+        from: Status,
+        to: Status,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("must be one of approved, paid, rejected")]
+    NotADecision,
+    #[error("a paid commission is final; corrections are new entries")]
+    PaidIsFinal,
+    #[error("a rejected commission can only be approved")]
+    RejectedCanOnlyBeApproved,
+    #[error("the affiliate is pending; activate the affiliate first")]
+    AffiliateIsPending,
+    #[error("the commission is in an open payout and can only be changed there")]
+    InOpenPayout,
+}
+
+/// The facts that a decision rests on.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    pub status: Status,
+    pub affiliate: affiliate::Status,
+    pub in_open_payout: bool,
+}
+
+/// # Errors
+/// Why the commission cannot have that status now.
+pub fn decide(facts: Facts, wanted: Status) -> Result<Decision, Refusal> {
+    if wanted == Status::Pending {
+        return Err(Refusal::NotADecision);
+    }
+    if wanted == facts.status {
+        return Ok(Decision::Nothing);
+    }
+    match (facts.status, wanted) {
+        (Status::Paid, _) => return Err(Refusal::PaidIsFinal),
+        (Status::Rejected, Status::Paid) => return Err(Refusal::RejectedCanOnlyBeApproved),
+        _ => {}
+    }
+    if facts.in_open_payout {
+        return Err(Refusal::InOpenPayout);
+    }
+    if facts.affiliate == affiliate::Status::Pending && wanted != Status::Rejected {
+        return Err(Refusal::AffiliateIsPending);
+    }
+    Ok(Decision::Move { from: facts.status, to: wanted })
+}
+
+/// The kind and sign of the ledger entry that a move makes, if it makes one: a commission earns when it
+/// is recorded, so approving moves no money; rejecting takes the earning back, approving again gives it.
+pub fn entry(from: Status, to: Status) -> Option<(Entry, i64)> {
+    match (from, to) {
+        (_, Status::Paid) => Some((Entry::Pay, -1)),
+        (_, Status::Rejected) => Some((Entry::Reverse, -1)),
+        (Status::Rejected, _) => Some((Entry::Earn, 1)),
+        _ => None,
+    }
+}
+
+words! {
+    /// How money moves. A balance is the sum of entries: what is owed and not yet paid.
+    Entry as EntryKind { Earn = "earn", Reverse = "reverse", Adjust = "adjust", Pay = "pay", Unpay = "unpay" }
+    "must be one of earn, reverse, adjust, pay, unpay"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Status; 4] = [Status::Pending, Status::Approved, Status::Paid, Status::Rejected];
+
+    fn facts(status: Status) -> Facts {
+        Facts { status, affiliate: affiliate::Status::Active, in_open_payout: false }
+    }
+
+    #[test]
+    fn the_legal_moves_and_no_others() {
+        let mut legal = Vec::new();
+        for from in ALL {
+            for to in ALL {
+                if let Ok(Decision::Move { from, to }) = decide(facts(from), to) {
+                    legal.push(format!("{from}>{to}"));
+                }
+            }
+        }
+        assert_eq!(
+            legal,
+            [
+                "pending>approved",
+                "pending>paid",
+                "pending>rejected",
+                "approved>paid",
+                "approved>rejected",
+                "rejected>approved"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_same_again_changes_nothing_and_pending_is_never_a_decision() {
+        for status in [Status::Approved, Status::Paid, Status::Rejected] {
+            assert_eq!(decide(facts(status), status), Ok(Decision::Nothing));
+        }
+        for status in ALL {
+            assert_eq!(decide(facts(status), Status::Pending), Err(Refusal::NotADecision));
+        }
+    }
+
+    #[test]
+    fn a_pending_affiliates_commission_can_only_be_rejected() {
+        let waiting = Facts { affiliate: affiliate::Status::Pending, ..facts(Status::Pending) };
+        assert_eq!(decide(waiting, Status::Approved), Err(Refusal::AffiliateIsPending));
+        assert_eq!(decide(waiting, Status::Paid), Err(Refusal::AffiliateIsPending));
+        assert!(decide(waiting, Status::Rejected).is_ok());
+    }
+
+    #[test]
+    fn an_open_payout_holds_its_commissions() {
+        let held = Facts { in_open_payout: true, ..facts(Status::Approved) };
+        assert_eq!(decide(held, Status::Rejected), Err(Refusal::InOpenPayout));
+        assert_eq!(decide(held, Status::Approved), Ok(Decision::Nothing));
+    }
+}

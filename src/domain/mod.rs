@@ -1,0 +1,36 @@
+//! What is true whatever the database and the protocol: values that cannot be wrong once parsed,
+//! and decisions as pure functions of (state, input, time). Nothing in here does I/O.
+
+pub mod affiliate;
+pub mod attribution;
+pub mod bucket;
+pub mod code;
+pub mod commission;
+pub mod decimal;
+pub mod email;
+pub mod id;
+pub mod key;
+pub mod money;
+pub mod program;
+pub mod refund;
+pub mod text;
+pub mod time;
+
+use std::borrow::Cow;
+
+/// Why a value was refused, worded to follow the field's name: `must be …`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Issue(pub Cow<'static, str>);
+
+impl Issue {
+    pub const fn new(text: &'static str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Issue {
+    fn from(text: String) -> Self {
+        Self(Cow::Owned(text))
+    }
+}

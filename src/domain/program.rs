@@ -1,0 +1,155 @@
+//! A program's settings, and where its links may lead.
+
+use url::Url;
+
+use super::{
+    Issue,
+    id::{ClickId, ProgramId},
+    money::{Currency, Rate},
+};
+
+pub const DEFAULT_ATTRIBUTION_DAYS: i64 = 60;
+pub const DEFAULT_RATE: Rate = Rate::from_basis_points(2_000);
+/// The parameter that carries the click id to the landing page.
+pub const CLICK_PARAMETER: &str = "clickId";
+
+#[derive(Debug, Clone)]
+pub struct Program {
+    pub id: ProgramId,
+    pub slug: String,
+    pub name: String,
+    pub currency: Currency,
+    pub rate: Rate,
+    pub attribution_days: i64,
+    pub landing_url: Option<Url>,
+    /// Where deep links may lead: these hosts and what is below them.
+    pub domains: Vec<String>,
+}
+
+impl Program {
+    /// Where a link leads: `to` where it stays inside the program's domains, else the landing page.
+    pub fn destination(&self, to: Option<&str>) -> Option<Url> {
+        to.and_then(|to| self.deep_link(to)).or_else(|| self.landing_url.clone())
+    }
+
+    fn deep_link(&self, to: &str) -> Option<Url> {
+        // The URL standard strips these silently, which would let the text differ from what is checked.
+        if to.chars().any(|c| c.is_control() || c == '\\') {
+            return None;
+        }
+        let url = landing_url(to).ok()?;
+        let host = url.host_str()?.trim_end_matches('.');
+        let within = |domain: &String| {
+            host == domain || host.strip_suffix(domain.as_str()).is_some_and(|sub| sub.ends_with('.'))
+        };
+        self.domains.iter().any(within).then_some(url)
+    }
+}
+
+/// Adds the click to a destination's query.
+pub fn with_click(mut url: Url, click: ClickId) -> Url {
+    url.query_pairs_mut().append_pair(CLICK_PARAMETER, &click.to_string());
+    url
+}
+
+/// # Errors
+/// Anything but an absolute http or https address without a user name.
+pub fn landing_url(text: &str) -> Result<Url, Issue> {
+    let issue = || Issue::new("must be an absolute http or https address");
+    let url = Url::parse(text).map_err(|_| issue())?;
+    let plain = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
+    if plain && url.host_str().is_some() && text.len() <= 2_048 { Ok(url) } else { Err(issue()) }
+}
+
+/// Reads `a.example, b.example`.
+///
+/// # Errors
+/// When one of them is not a host name.
+pub fn domains(list: &str) -> Result<Vec<String>, Issue> {
+    list.split(',').map(str::trim).filter(|domain| !domain.is_empty()).map(domain).collect()
+}
+
+fn domain(text: &str) -> Result<String, Issue> {
+    let issue = || Issue::from(format!("must be host names separated by commas; '{text}' is not one"));
+    let allowed = |c: char| c.is_alphanumeric() || c == '-' || c == '.';
+    if !text.chars().all(allowed) || text.starts_with('.') {
+        return Err(issue());
+    }
+    let host = url::Host::parse(text).map_err(|_| issue())?;
+    Ok(host.to_string().trim_end_matches('.').to_owned())
+}
+
+/// # Errors
+/// Anything outside 1 to 400 days.
+pub fn attribution_days(days: i64) -> Result<i64, Issue> {
+    if (1..=400).contains(&days) { Ok(days) } else { Err(Issue::new("must be 1 to 400 days")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::Id;
+
+    fn program() -> Program {
+        Program {
+            id: Id::new(1),
+            slug: "acme".into(),
+            name: "Acme".into(),
+            currency: Currency::parse("USD").unwrap(),
+            rate: DEFAULT_RATE,
+            attribution_days: DEFAULT_ATTRIBUTION_DAYS,
+            landing_url: Some(landing_url("https://acme.example/start").unwrap()),
+            domains: domains("acme.example, shop.test").unwrap(),
+        }
+    }
+
+    #[test]
+    fn deep_links_stay_inside_the_domains() {
+        for to in
+            ["https://acme.example/p?x=1", "http://shop.test", "https://a.b.acme.example/", "HTTPS://ACME.example/x"]
+        {
+            let host = program().destination(Some(to)).unwrap().host_str().unwrap().to_owned();
+            assert!(host.ends_with("acme.example") || host == "shop.test", "{to}");
+            assert_ne!(program().destination(Some(to)), program().landing_url, "{to}");
+        }
+    }
+
+    #[test]
+    fn everything_else_leads_to_the_landing_page() {
+        for to in [
+            "//evil.test",
+            "/\\evil.test",
+            "https:evil.test",
+            "javascript:alert(1)",
+            "https://evil.test",
+            "/local",
+            "https://acme.example.evil.test",
+            "https://evilacme.example",
+            "https://acme.example@evil.test",
+            "http://acme.example\\@evil.test",
+            "https://acme.example%00.evil.test",
+            "https://user@acme.example/",
+            "",
+            "\thttps://acme.example/",
+            "data:text/html,x",
+            "ftp://acme.example/",
+        ] {
+            assert_eq!(program().destination(Some(to)), program().landing_url, "{to}");
+        }
+    }
+
+    #[test]
+    fn the_click_joins_the_query() {
+        let url = with_click(landing_url("https://a.example/?x=1#y").unwrap(), Id::new(1));
+        assert_eq!(url.as_str(), "https://a.example/?x=1&clickId=click_0000000000001#y");
+    }
+
+    #[test]
+    fn settings_are_checked() {
+        assert_eq!(domains(" A.example ,,b.test.").unwrap(), ["a.example", "b.test"]);
+        assert!(domains("https://a.example").is_err());
+        assert!(domains("a b").is_err());
+        assert!(landing_url("/relative").is_err());
+        assert!(attribution_days(0).is_err() && attribution_days(401).is_err());
+    }
+}

@@ -1,0 +1,76 @@
+//! Moments in Unix milliseconds, days in UTC, and their one written form.
+
+use std::fmt;
+
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Unix milliseconds. Shown in whole seconds, RFC 3339, UTC, `Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(i64);
+
+impl Time {
+    pub const fn from_ms(ms: i64) -> Self {
+        Self(ms)
+    }
+
+    pub const fn ms(self) -> i64 {
+        self.0
+    }
+
+    /// Days since 1970-01-01, UTC.
+    pub const fn day(self) -> i64 {
+        self.0.div_euclid(DAY_MS)
+    }
+
+    /// The day alone: `2023-06-18`.
+    pub fn date(self) -> String {
+        self.to_string().chars().take(10).collect()
+    }
+
+    #[must_use]
+    pub const fn plus_days(self, days: i64) -> Self {
+        Self(self.0.saturating_add(days.saturating_mul(DAY_MS)))
+    }
+
+    #[must_use]
+    pub const fn plus_seconds(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds.saturating_mul(1_000)))
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.div_euclid(1_000);
+        let text = OffsetDateTime::from_unix_timestamp(seconds)
+            .ok()
+            .and_then(|moment| moment.format(&Rfc3339).ok())
+            .ok_or(fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+impl serde::Serialize for Time {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_seconds_in_utc() {
+        assert_eq!(Time::from_ms(1_687_098_330_999).to_string(), "2023-06-18T14:25:30Z");
+        assert_eq!(Time::from_ms(0).to_string(), "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn days_are_counted_from_1970() {
+        assert_eq!(Time::from_ms(DAY_MS - 1).day(), 0);
+        assert_eq!(Time::from_ms(DAY_MS).day(), 1);
+        assert_eq!(Time::from_ms(-1).day(), -1);
+    }
+}

@@ -1,0 +1,153 @@
+//! Affiliates joining a program, and what is known of them changing.
+
+use serde::Serialize;
+
+use super::{Act, Change, Refusal};
+use crate::{
+    domain::{
+        affiliate::{PaymentMethod, Status},
+        code::{self, Code},
+        email::Email,
+        id::AffiliateId,
+    },
+    store::{Error, Tx, affiliates, codes, totals},
+};
+
+#[derive(Debug)]
+pub struct NewAffiliate {
+    pub email: Email,
+    pub name: String,
+    pub code: Option<Code>,
+    /// A JSON object's text.
+    pub custom_fields: String,
+}
+
+pub struct Joined {
+    pub id: AffiliateId,
+    pub referral_code: String,
+}
+
+/// # Errors
+/// When the address or the code is taken.
+pub async fn create(tx: &mut Tx, act: &Act, new: &NewAffiliate) -> Result<Joined, Refusal> {
+    let (id, program) = (act.id(), act.program.id);
+    let row = affiliates::NewAffiliate {
+        id,
+        program,
+        email: &new.email,
+        name: &new.name,
+        status: Status::Active,
+        custom_fields: &new.custom_fields,
+    };
+    if !affiliates::create(tx, row).await? {
+        return Err(email_taken());
+    }
+    let code = match &new.code {
+        Some(code) => code.clone(),
+        None => free_code(tx, act, &new.name).await?,
+    };
+    if !codes::take(tx, program, id, &code, act.now).await? {
+        return Err(code_taken());
+    }
+    totals::start_affiliate(tx, program, id).await?;
+    totals::count_affiliate(tx, program, Status::Active, 1).await?;
+    act.audit(tx, "affiliate.created", id, Change::default()).await?;
+    Ok(Joined { id, referral_code: code.into_string() })
+}
+
+fn email_taken() -> Refusal {
+    Refusal::field("email", "is already used by another affiliate of the program")
+}
+
+fn code_taken() -> Refusal {
+    Refusal::field("referralCode", "is already taken in the program")
+}
+
+async fn free_code(tx: &mut Tx, act: &Act, name: &str) -> Result<Code, Refusal> {
+    for code in code::suggestions(name, rand::random) {
+        if codes::is_free(tx, act.program.id, &code).await? {
+            return Ok(code);
+        }
+    }
+    Err(code_taken())
+}
+
+/// What to change; what is `None` stays. The inner `None` of an optional field clears it.
+#[derive(Debug, Default)]
+pub struct Edit {
+    pub name: Option<String>,
+    pub email: Option<Email>,
+    pub status: Option<Status>,
+    pub code: Option<Code>,
+    pub payment_method: Option<Option<PaymentMethod>>,
+    pub payment_details: Option<Option<String>>,
+    pub custom_fields: Option<String>,
+}
+
+/// # Errors
+/// When there is no such affiliate, or the address or the code is taken.
+pub async fn edit(tx: &mut Tx, act: &Act, id: AffiliateId, edit: Edit) -> Result<(), Refusal> {
+    let program = act.program.id;
+    let before = affiliates::lock(tx, program, id).await?.ok_or(Refusal::NotFound("affiliate"))?;
+    let before_code = codes::current(tx, id).await?;
+
+    let mut after = before.clone();
+    if let Some(email) = &edit.email {
+        if affiliates::is_email_taken(tx, program, email, id).await? {
+            return Err(email_taken());
+        }
+        (after.email, after.email_key) = (email.as_str().to_owned(), email.key());
+    }
+    after.name = edit.name.unwrap_or(after.name);
+    after.status = edit.status.unwrap_or(after.status);
+    after.payment_method = edit.payment_method.unwrap_or(after.payment_method);
+    after.payment_details = edit.payment_details.unwrap_or(after.payment_details);
+    after.custom_fields = edit.custom_fields.unwrap_or(after.custom_fields);
+    let code = edit.code.map(Code::into_string).or_else(|| before_code.clone());
+    if after == before && code == before_code {
+        return Ok(());
+    }
+
+    if code != before_code
+        && let Some(code) = code.as_deref().and_then(|code| Code::parse(code).ok())
+        && !codes::take(tx, program, id, &code, act.now).await?
+    {
+        return Err(code_taken());
+    }
+    if after.status != before.status {
+        totals::count_affiliate(tx, program, before.status, -1).await?;
+        totals::count_affiliate(tx, program, after.status, 1).await?;
+    }
+    affiliates::update(tx, id, &after, act.now).await.map_err(taken_meanwhile)?;
+    let (before, after) = (audited(&before, before_code.as_deref()), audited(&after, code.as_deref()));
+    let change = Change { before: Some(&before), after: Some(&after), reason: None };
+    act.audit(tx, "affiliate.changed", id, change).await?;
+    Ok(())
+}
+
+fn taken_meanwhile(error: Error) -> Refusal {
+    if error.is_unique_violation() { email_taken() } else { error.into() }
+}
+
+/// What the audit log says of an affiliate: that payment details changed, not what they are.
+fn audited(affiliate: &affiliates::Editable, code: Option<&str>) -> String {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Audited<'a> {
+        name: &'a str,
+        email: &'a str,
+        status: Status,
+        referral_code: Option<&'a str>,
+        payment_method: Option<PaymentMethod>,
+        has_payment_details: bool,
+    }
+    let audited = Audited {
+        name: &affiliate.name,
+        email: &affiliate.email,
+        status: affiliate.status,
+        referral_code: code,
+        payment_method: affiliate.payment_method,
+        has_payment_details: affiliate.payment_details.is_some(),
+    };
+    serde_json::to_string(&audited).unwrap_or_default()
+}

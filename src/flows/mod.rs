@@ -1,0 +1,100 @@
+//! What takes several steps: called by handlers, jobs and the command line alike, always inside one
+//! transaction that the caller opened.
+
+pub mod accounts;
+pub mod affiliates;
+pub mod commissions;
+pub mod conversions;
+pub mod programs;
+pub mod refunds;
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use crate::{
+    domain::{
+        Issue,
+        id::{AccountId, Id, Ids, KeyId, Kind},
+        program::Program,
+        time::Time,
+    },
+    secret::SecretKey,
+    store::{self, Tx, audit},
+};
+
+/// Who does something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    Key(KeyId),
+    Account(AccountId),
+    CommandLine,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(id) => write!(f, "key:{id}"),
+            Self::Account(id) => write!(f, "account:{id}"),
+            Self::CommandLine => f.write_str("command line"),
+        }
+    }
+}
+
+/// One thing done in one program: by whom, when, and where its ids come from.
+#[derive(Debug, Clone)]
+pub struct Act {
+    pub program: Arc<Program>,
+    pub actor: Actor,
+    pub now: Time,
+    pub ids: Arc<Ids>,
+    pub secret: Arc<SecretKey>,
+}
+
+/// What the audit log keeps of a change.
+#[derive(Debug, Default)]
+pub struct Change<'a> {
+    pub before: Option<&'a str>,
+    pub after: Option<&'a str>,
+    pub reason: Option<&'a str>,
+}
+
+impl Act {
+    pub fn id<K>(&self) -> Id<K> {
+        self.ids.next(self.now)
+    }
+
+    async fn audit<K: Kind>(
+        &self,
+        tx: &mut Tx,
+        action: &str,
+        subject: Id<K>,
+        change: Change<'_>,
+    ) -> Result<(), store::Error> {
+        let event = audit::Event {
+            program: Some(self.program.id),
+            actor: &self.actor.to_string(),
+            action,
+            subject: &subject.to_string(),
+            before: change.before,
+            after: change.after,
+            reason: change.reason,
+        };
+        audit::record(tx, self.id(), event).await
+    }
+}
+
+/// Why something was not done. Nothing was stored then.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    #[error("{field} {issue}")]
+    Field { field: &'static str, issue: Issue },
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Refusal {
+    pub fn field(field: &'static str, issue: impl Into<Cow<'static, str>>) -> Self {
+        Self::Field { field, issue: Issue(issue.into()) }
+    }
+}

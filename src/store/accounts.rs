@@ -1,0 +1,152 @@
+//! People who sign in, the programs they work for, and the links that let them in once.
+
+use super::{Error, Tx, execute, fetch_one, fetch_optional, row};
+use crate::domain::{
+    email::Email,
+    id::{AccountId, ProgramId},
+    time::Time,
+};
+
+row! {
+    pub struct Account {
+        pub id: AccountId,
+        pub email: String,
+        pub name: String,
+        pub password_hash: Option<String>,
+    }
+}
+
+/// Makes the account; `false` where the address has one already.
+pub async fn create(
+    tx: &mut Tx,
+    id: AccountId,
+    email: &Email,
+    name: &str,
+    password_hash: Option<&str>,
+) -> Result<bool, Error> {
+    let made = execute!(
+        tx,
+        "INSERT INTO accounts (id, email, email_key, name, password_hash, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (email_key) DO NOTHING",
+        id,
+        email.as_str(),
+        email.key(),
+        name,
+        password_hash,
+        id.time()
+    )?;
+    Ok(made == 1)
+}
+
+pub async fn by_email(tx: &mut Tx, email: &Email) -> Result<Option<Account>, Error> {
+    fetch_optional!(
+        Account,
+        tx,
+        "SELECT id, email, name, password_hash FROM accounts WHERE email_key = $1",
+        email.key()
+    )
+}
+
+pub async fn by_id(tx: &mut Tx, id: AccountId) -> Result<Option<Account>, Error> {
+    fetch_optional!(Account, tx, "SELECT id, email, name, password_hash FROM accounts WHERE id = $1", id)
+}
+
+pub async fn join(tx: &mut Tx, account: AccountId, program: ProgramId, role: &str, now: Time) -> Result<(), Error> {
+    execute!(
+        tx,
+        "INSERT INTO memberships (account_id, program_id, role, created_at) VALUES ($1, $2, $3, $4)",
+        account,
+        program,
+        role,
+        now
+    )
+    .map(drop)
+}
+
+/// The account's role in a program, if it has one.
+pub async fn role(tx: &mut Tx, account: AccountId, program: ProgramId) -> Result<Option<String>, Error> {
+    let row = fetch_optional!(
+        (String,),
+        tx,
+        "SELECT role FROM memberships WHERE account_id = $1 AND program_id = $2",
+        account,
+        program
+    )?;
+    Ok(row.map(|(role,)| role))
+}
+
+/// The slug of the program that the account joined last, for the page after signing in.
+pub async fn home(tx: &mut Tx, account: AccountId) -> Result<Option<String>, Error> {
+    let row = fetch_optional!(
+        (String,),
+        tx,
+        "SELECT p.slug FROM memberships m JOIN programs p ON p.id = m.program_id
+         WHERE m.account_id = $1 ORDER BY m.created_at DESC, p.id DESC LIMIT 1",
+        account
+    )?;
+    Ok(row.map(|(slug,)| slug))
+}
+
+pub async fn any(tx: &mut Tx) -> Result<bool, Error> {
+    let (any,) = fetch_one!((bool,), tx, "SELECT EXISTS (SELECT id FROM accounts)")?;
+    Ok(any)
+}
+
+// One-time links -------------------------------------------------------------------------------------
+
+pub async fn add_sign_in_link(tx: &mut Tx, token_hash: &str, account: AccountId, expires: Time) -> Result<(), Error> {
+    execute!(
+        tx,
+        "INSERT INTO sign_in_links (token_hash, account_id, expires_at) VALUES ($1, $2, $3)",
+        token_hash,
+        account,
+        expires
+    )
+    .map(drop)
+}
+
+/// Whose link it is, while it is good.
+pub async fn sign_in_link(tx: &mut Tx, token_hash: &str, now: Time) -> Result<Option<AccountId>, Error> {
+    let row = fetch_optional!(
+        (AccountId,),
+        tx,
+        "SELECT account_id FROM sign_in_links WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2",
+        token_hash,
+        now
+    )?;
+    Ok(row.map(|(account,)| account))
+}
+
+/// Uses the link up; the account for the one caller who does.
+pub async fn use_sign_in_link(tx: &mut Tx, token_hash: &str, now: Time) -> Result<Option<AccountId>, Error> {
+    let row = fetch_optional!(
+        (AccountId,),
+        tx,
+        "UPDATE sign_in_links SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2
+         RETURNING account_id",
+        token_hash,
+        now
+    )?;
+    Ok(row.map(|(account,)| account))
+}
+
+/// Replaces the set-up address: only the newest one works.
+pub async fn set_setup_token(tx: &mut Tx, token_hash: &str, now: Time) -> Result<(), Error> {
+    execute!(tx, "DELETE FROM setup_tokens")?;
+    execute!(tx, "INSERT INTO setup_tokens (token_hash, created_at) VALUES ($1, $2)", token_hash, now).map(drop)
+}
+
+pub async fn is_setup_token(tx: &mut Tx, token_hash: &str) -> Result<bool, Error> {
+    let row = fetch_optional!((String,), tx, "SELECT token_hash FROM setup_tokens WHERE token_hash = $1", token_hash)?;
+    Ok(row.is_some())
+}
+
+/// Uses the set-up address up; `true` for the one caller who does.
+pub async fn use_setup_token(tx: &mut Tx, token_hash: &str) -> Result<bool, Error> {
+    Ok(execute!(tx, "DELETE FROM setup_tokens WHERE token_hash = $1", token_hash)? == 1)
+}
+
+/// Deletes links that can no longer be used.
+pub async fn forget_sign_in_links(tx: &mut Tx, now: Time) -> Result<u64, Error> {
+    execute!(tx, "DELETE FROM sign_in_links WHERE expires_at <= $1", now)
+}

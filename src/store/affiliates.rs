@@ -1,0 +1,215 @@
+//! Affiliates, read together with their totals.
+
+use super::{Error, Tx, execute, fetch_all, fetch_one, fetch_optional, row};
+use crate::domain::{
+    affiliate::{PaymentMethod, Status},
+    email::Email,
+    id::{AccountId, AffiliateId, ProgramId},
+    money::Currency,
+    time::Time,
+};
+
+row! {
+    /// What a list shows. Amounts in minor units of the program's currency.
+    pub struct Summary {
+        pub id: AffiliateId,
+        pub email: String,
+        pub name: String,
+        pub status: Status,
+        pub created_at: Time,
+        pub clicks: i64,
+        pub conversions: i64,
+        pub unpaid_minor: i64,
+        pub paid_minor: i64,
+    }
+}
+
+row! {
+    pub struct Details {
+        pub referral_code: String,
+        pub payment_method: Option<PaymentMethod>,
+        pub payment_details: Option<String>,
+        pub custom_fields: String,
+    }
+}
+
+#[derive(Debug)]
+pub struct NewAffiliate<'a> {
+    pub id: AffiliateId,
+    pub program: ProgramId,
+    pub email: &'a Email,
+    pub name: &'a str,
+    pub status: Status,
+    pub custom_fields: &'a str,
+}
+
+/// Makes the affiliate; `false` where the program has one with that address.
+pub async fn create(tx: &mut Tx, new: NewAffiliate<'_>) -> Result<bool, Error> {
+    let made = execute!(
+        tx,
+        "INSERT INTO affiliates (id, program_id, email, email_key, name, status, custom_fields, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (program_id, email_key) DO NOTHING",
+        new.id,
+        new.program,
+        new.email.as_str(),
+        new.email.key(),
+        new.name,
+        new.status,
+        new.custom_fields,
+        new.id.time()
+    )?;
+    Ok(made == 1)
+}
+
+macro_rules! summary {
+    ($rest:literal) => {
+        concat!(
+            "SELECT a.id, a.email, a.name, a.status, a.created_at, t.clicks, t.conversions,
+                    t.pending_minor + t.approved_minor AS unpaid_minor, t.paid_minor
+             FROM affiliates a JOIN affiliate_totals t ON t.affiliate_id = a.id ",
+            $rest
+        )
+    };
+}
+
+/// A page of a program's affiliates, newest first.
+pub async fn page(
+    tx: &mut Tx,
+    program: ProgramId,
+    status: Option<Status>,
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<Summary>, Error> {
+    match status {
+        None => fetch_all!(
+            Summary,
+            tx,
+            summary!("WHERE a.program_id = $1 ORDER BY a.id DESC LIMIT $2 OFFSET $3"),
+            program,
+            limit,
+            offset
+        ),
+        Some(status) => fetch_all!(
+            Summary,
+            tx,
+            summary!("WHERE a.program_id = $1 AND a.status = $4 ORDER BY a.id DESC LIMIT $2 OFFSET $3"),
+            program,
+            limit,
+            offset,
+            status
+        ),
+    }
+}
+
+pub async fn summary(tx: &mut Tx, program: ProgramId, id: AffiliateId) -> Result<Option<Summary>, Error> {
+    fetch_optional!(Summary, tx, summary!("WHERE a.id = $1 AND a.program_id = $2"), id, program)
+}
+
+pub async fn details(tx: &mut Tx, program: ProgramId, id: AffiliateId) -> Result<Option<Details>, Error> {
+    fetch_optional!(
+        Details,
+        tx,
+        "SELECT c.code AS referral_code, a.payment_method, a.payment_details, a.custom_fields
+         FROM affiliates a JOIN codes c ON c.affiliate_id = a.id AND c.is_current
+         WHERE a.id = $1 AND a.program_id = $2",
+        id,
+        program
+    )
+}
+
+row! {
+    /// What an edit may change.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Editable {
+        pub name: String,
+        pub email: String,
+        pub email_key: String,
+        pub status: Status,
+        pub payment_method: Option<PaymentMethod>,
+        pub payment_details: Option<String>,
+        pub custom_fields: String,
+    }
+}
+
+/// Reads what an edit may change and keeps others from changing it until the transaction ends: on
+/// PostgreSQL by writing the row, on SQLite there is only one writer anyway.
+pub async fn lock(tx: &mut Tx, program: ProgramId, id: AffiliateId) -> Result<Option<Editable>, Error> {
+    fetch_optional!(
+        Editable,
+        tx,
+        "UPDATE affiliates SET updated_at = updated_at WHERE id = $1 AND program_id = $2
+         RETURNING name, email, email_key, status, payment_method, payment_details, custom_fields",
+        id,
+        program
+    )
+}
+
+/// # Errors
+/// A unique violation where another affiliate took the address at the same moment.
+pub async fn update(tx: &mut Tx, id: AffiliateId, edit: &Editable, now: Time) -> Result<(), Error> {
+    execute!(
+        tx,
+        "UPDATE affiliates SET name = $2, email = $3, email_key = $4, status = $5, payment_method = $6,
+           payment_details = $7, custom_fields = $8, updated_at = $9 WHERE id = $1",
+        id,
+        &edit.name,
+        &edit.email,
+        &edit.email_key,
+        edit.status,
+        edit.payment_method,
+        &edit.payment_details,
+        &edit.custom_fields,
+        now
+    )
+    .map(drop)
+}
+
+/// Whether another affiliate of the program has that address.
+pub async fn is_email_taken(
+    tx: &mut Tx,
+    program: ProgramId,
+    email: &Email,
+    except: AffiliateId,
+) -> Result<bool, Error> {
+    let row = fetch_optional!(
+        (AffiliateId,),
+        tx,
+        "SELECT id FROM affiliates WHERE program_id = $1 AND email_key = $2 AND id <> $3",
+        program,
+        email.key(),
+        except
+    )?;
+    Ok(row.is_some())
+}
+
+pub async fn status(tx: &mut Tx, id: AffiliateId) -> Result<Status, Error> {
+    let (status,) = fetch_one!((Status,), tx, "SELECT status FROM affiliates WHERE id = $1", id)?;
+    Ok(status)
+}
+
+/// Lets an account see what the affiliate earns.
+pub async fn give_to(tx: &mut Tx, id: AffiliateId, account: AccountId) -> Result<(), Error> {
+    execute!(tx, "UPDATE affiliates SET account_id = $2 WHERE id = $1", id, account).map(drop)
+}
+
+row! {
+    pub struct Earning {
+        pub program: String,
+        pub currency: Currency,
+        pub status: Status,
+        pub unpaid_minor: i64,
+        pub paid_minor: i64,
+    }
+}
+
+/// What an account has earned in each program.
+pub async fn of_account(tx: &mut Tx, account: AccountId) -> Result<Vec<Earning>, Error> {
+    fetch_all!(
+        Earning,
+        tx,
+        "SELECT p.name AS program, p.currency, a.status, t.pending_minor + t.approved_minor AS unpaid_minor, t.paid_minor
+         FROM affiliates a JOIN programs p ON p.id = a.program_id JOIN affiliate_totals t ON t.affiliate_id = a.id
+         WHERE a.account_id = $1 ORDER BY a.id DESC",
+        account
+    )
+}

@@ -1,0 +1,237 @@
+//! Clicks: the hot path. Recorded many at a time, each against the code as it stands in the same
+//! transaction, so that a code given up or an affiliate blocked a moment ago counts as such.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rusqlite::Connection;
+use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
+
+use super::{Error, Tx, fetch_optional, sqlite};
+use crate::domain::{
+    affiliate::Status,
+    id::{AffiliateId, ClickId, ProgramId},
+};
+
+#[derive(Debug, Clone)]
+pub struct NewClick {
+    pub id: ClickId,
+    pub program: ProgramId,
+    /// The code's key, in lower case.
+    pub code_key: String,
+    pub source_url: Option<String>,
+    pub user_agent: Option<String>,
+    /// Keyed hash of the visitor's address; the address itself is never stored.
+    pub ip_hash: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Recorded {
+        affiliate: AffiliateId,
+        /// The affiliate's current code, whichever alias was used.
+        code: String,
+    },
+    UnknownCode,
+    Blocked,
+}
+
+/// The ids of texts that clicks refer to. Forgotten after anything that may have rolled one back.
+#[derive(Default)]
+pub struct TextCache(HashMap<i64, i32>);
+
+/// At some 16 bytes each, half a megabyte at most.
+const CACHED_TEXTS: usize = 32_768;
+
+impl TextCache {
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn remember(&mut self, hash: i64, id: i32) {
+        if self.0.len() >= CACHED_TEXTS {
+            self.0.clear();
+        }
+        self.0.insert(hash, id);
+    }
+}
+
+fn text_hash(text: &str) -> i64 {
+    let digest = Sha256::digest(text.as_bytes());
+    i64::from_be_bytes(std::array::from_fn(|byte| digest[byte]))
+}
+
+/// Records one click inside somebody's transaction.
+///
+/// # Errors
+/// The database's.
+pub async fn record(tx: &mut Tx, click: NewClick) -> Result<Outcome, Error> {
+    let mut texts = TextCache::default();
+    let outcomes = match tx {
+        Tx::Sqlite(lite) => record_on_sqlite(lite, &mut texts, &[click]),
+        Tx::Postgres(pg) => record_on_postgres(pg.raw(), &mut texts, &[click]).await,
+    };
+    outcomes?.pop().ok_or_else(|| Error::Corrupt("no outcome for a click".into()))
+}
+
+/// The affiliate behind a click of this program.
+///
+/// # Errors
+/// The database's.
+pub async fn affiliate(tx: &mut Tx, program: ProgramId, click: ClickId) -> Result<Option<AffiliateId>, Error> {
+    let row = fetch_optional!(
+        (AffiliateId,),
+        tx,
+        "SELECT c.affiliate_id FROM clicks c JOIN affiliates a ON a.id = c.affiliate_id
+         WHERE c.id = $1 AND a.program_id = $2",
+        click,
+        program
+    )?;
+    Ok(row.map(|(affiliate,)| affiliate))
+}
+
+// SQLite: row by row on the writing thread, counters once a batch ------------------------------------
+
+const CODE: &str = "SELECT c.affiliate_id, a.status, now.code
+     FROM codes c JOIN affiliates a ON a.id = c.affiliate_id JOIN codes now ON now.affiliate_id = a.id AND now.is_current
+     WHERE c.program_id = $1 AND c.code_key = $2";
+const INSERT: &str =
+    "INSERT INTO clicks (id, affiliate_id, ip_hash, source_id, user_agent_id) VALUES ($1, $2, $3, $4, $5)";
+const COUNT_TOTAL: &str = "UPDATE affiliate_totals SET clicks = clicks + $2 WHERE affiliate_id = $1";
+const COUNT_DAY: &str = "INSERT INTO affiliate_days (affiliate_id, day, clicks) VALUES ($1, $2, $3)
+     ON CONFLICT (affiliate_id, day) DO UPDATE SET clicks = affiliate_days.clicks + excluded.clicks";
+
+pub(super) fn record_on_sqlite(
+    lite: &Connection,
+    texts: &mut TextCache,
+    new: &[NewClick],
+) -> Result<Vec<Outcome>, Error> {
+    let mut totals: BTreeMap<AffiliateId, i64> = BTreeMap::new();
+    let mut days: BTreeMap<(AffiliateId, i64), i64> = BTreeMap::new();
+    let mut outcomes = Vec::with_capacity(new.len());
+    for click in new {
+        let code: Option<(AffiliateId, Status, String)> =
+            sqlite::fetch_optional(lite, CODE, &[&click.program, &click.code_key])?;
+        let Some((affiliate, status, code)) = code else {
+            outcomes.push(Outcome::UnknownCode);
+            continue;
+        };
+        if status == Status::Blocked {
+            outcomes.push(Outcome::Blocked);
+            continue;
+        }
+        let source = text_on_sqlite(lite, texts, click.source_url.as_deref())?;
+        let agent = text_on_sqlite(lite, texts, click.user_agent.as_deref())?;
+        sqlite::execute(lite, INSERT, &[&click.id, &affiliate, &click.ip_hash, &source, &agent])?;
+        *totals.entry(affiliate).or_default() += 1;
+        *days.entry((affiliate, click.id.time().day())).or_default() += 1;
+        outcomes.push(Outcome::Recorded { affiliate, code });
+    }
+    for (affiliate, clicks) in totals {
+        sqlite::execute(lite, COUNT_TOTAL, &[&affiliate, &clicks])?;
+    }
+    for ((affiliate, day), clicks) in days {
+        sqlite::execute(lite, COUNT_DAY, &[&affiliate, &day, &clicks])?;
+    }
+    Ok(outcomes)
+}
+
+fn text_on_sqlite(lite: &Connection, texts: &mut TextCache, text: Option<&str>) -> Result<Option<i32>, Error> {
+    let Some(text) = text else { return Ok(None) };
+    let hash = text_hash(text);
+    if let Some(id) = texts.0.get(&hash) {
+        return Ok(Some(*id));
+    }
+    sqlite::execute(
+        lite,
+        "INSERT INTO texts (hash, text) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING",
+        &[&hash, &text],
+    )?;
+    let found: Option<(i32,)> = sqlite::fetch_optional(lite, "SELECT id FROM texts WHERE hash = $1", &[&hash])?;
+    if let Some((id,)) = found {
+        texts.remember(hash, id);
+    }
+    Ok(found.map(|(id,)| id))
+}
+
+// PostgreSQL: one statement a batch -----------------------------------------------------------------
+
+/// Rows are counted in the order of their affiliates, so that two servers lock them in one order.
+const RECORD: &str = "
+WITH new AS (
+  SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $6::integer[], $7::bigint[])
+    WITH ORDINALITY AS n (id, program_id, code_key, ip_hash, source_id, user_agent_id, day, place)
+), named AS (
+  SELECT n.*, a.id AS affiliate_id, a.status, current.code
+  FROM new n
+  LEFT JOIN codes c ON c.program_id = n.program_id AND c.code_key = n.code_key
+  LEFT JOIN affiliates a ON a.id = c.affiliate_id
+  LEFT JOIN codes current ON current.affiliate_id = a.id AND current.is_current
+), counted AS (
+  SELECT * FROM named WHERE status <> 'blocked'
+), inserted AS (
+  INSERT INTO clicks (id, affiliate_id, ip_hash, source_id, user_agent_id)
+  SELECT id, affiliate_id, ip_hash, source_id, user_agent_id FROM counted
+), total AS (
+  INSERT INTO affiliate_totals (affiliate_id, program_id, clicks)
+  SELECT affiliate_id, MIN(program_id), COUNT(*) FROM counted GROUP BY affiliate_id ORDER BY affiliate_id
+  ON CONFLICT (affiliate_id) DO UPDATE SET clicks = affiliate_totals.clicks + excluded.clicks
+), daily AS (
+  INSERT INTO affiliate_days (affiliate_id, day, clicks)
+  SELECT affiliate_id, day, COUNT(*) FROM counted GROUP BY affiliate_id, day ORDER BY affiliate_id, day
+  ON CONFLICT (affiliate_id, day) DO UPDATE SET clicks = affiliate_days.clicks + excluded.clicks
+)
+SELECT affiliate_id, status, code FROM named ORDER BY place";
+
+pub(super) async fn record_on_postgres(
+    pg: &mut PgConnection,
+    texts: &mut TextCache,
+    new: &[NewClick],
+) -> Result<Vec<Outcome>, Error> {
+    learn_on_postgres(pg, texts, new).await?;
+    let id_of = |text: &Option<String>| text.as_deref().and_then(|text| texts.0.get(&text_hash(text)).copied());
+    let column = |value: fn(&NewClick) -> i64| new.iter().map(value).collect::<Vec<i64>>();
+    let rows: Vec<(Option<AffiliateId>, Option<Status>, Option<String>)> = sqlx::query_as(RECORD)
+        .bind(column(|click| click.id.raw()))
+        .bind(column(|click| click.program.raw()))
+        .bind(new.iter().map(|click| click.code_key.as_str()).collect::<Vec<_>>())
+        .bind(new.iter().map(|click| click.ip_hash).collect::<Vec<_>>())
+        .bind(new.iter().map(|click| id_of(&click.source_url)).collect::<Vec<_>>())
+        .bind(new.iter().map(|click| id_of(&click.user_agent)).collect::<Vec<_>>())
+        .bind(column(|click| click.id.time().day()))
+        .fetch_all(pg)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| match row {
+            (Some(_), Some(Status::Blocked), _) => Outcome::Blocked,
+            (Some(affiliate), _, Some(code)) => Outcome::Recorded { affiliate, code },
+            _ => Outcome::UnknownCode,
+        })
+        .collect())
+}
+
+/// Gives every text of the batch an id that the cache knows. One that stays behind when the clicks fail is
+/// only a text that nobody refers to yet.
+async fn learn_on_postgres(pg: &mut PgConnection, texts: &mut TextCache, new: &[NewClick]) -> Result<(), Error> {
+    if texts.0.len() >= CACHED_TEXTS {
+        texts.clear();
+    }
+    let given = new.iter().flat_map(|click| [&click.source_url, &click.user_agent]).flatten();
+    let unknown: BTreeMap<i64, &str> =
+        given.map(|text| (text_hash(text), text.as_str())).filter(|(hash, _)| !texts.0.contains_key(hash)).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let (hashes, values): (Vec<i64>, Vec<&str>) = unknown.into_iter().unzip();
+    let learned: Vec<(i64, i32)> = sqlx::query_as(
+        "INSERT INTO texts (hash, text) SELECT * FROM UNNEST($1::bigint[], $2::text[])
+         ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING hash, id",
+    )
+    .bind(&hashes)
+    .bind(&values)
+    .fetch_all(pg)
+    .await?;
+    texts.0.extend(learned);
+    Ok(())
+}

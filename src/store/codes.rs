@@ -1,0 +1,85 @@
+//! Referral codes. One is an affiliate's current code; those given up stay theirs and nobody else's.
+
+use super::{Error, Tx, execute, fetch_optional};
+use crate::domain::{
+    affiliate::Status,
+    attribution::Named,
+    code::Code,
+    id::{AffiliateId, ProgramId},
+    time::Time,
+};
+
+/// Makes it the affiliate's current code, where it is free or was theirs before; whether it did.
+pub async fn take(
+    tx: &mut Tx,
+    program: ProgramId,
+    affiliate: AffiliateId,
+    code: &Code,
+    now: Time,
+) -> Result<bool, Error> {
+    execute!(tx, "UPDATE codes SET is_current = $2 WHERE affiliate_id = $1 AND is_current", affiliate, false)?;
+    let taken = execute!(
+        tx,
+        "INSERT INTO codes (program_id, code_key, code, affiliate_id, is_current, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (program_id, code_key) DO UPDATE SET code = excluded.code, is_current = excluded.is_current
+         WHERE codes.affiliate_id = excluded.affiliate_id",
+        program,
+        code.key(),
+        code.as_str(),
+        affiliate,
+        true,
+        now
+    )?;
+    Ok(taken == 1)
+}
+
+pub async fn is_free(tx: &mut Tx, program: ProgramId, code: &Code) -> Result<bool, Error> {
+    let row = fetch_optional!(
+        (AffiliateId,),
+        tx,
+        "SELECT affiliate_id FROM codes WHERE program_id = $1 AND code_key = $2",
+        program,
+        code.key()
+    )?;
+    Ok(row.is_none())
+}
+
+pub async fn current(tx: &mut Tx, affiliate: AffiliateId) -> Result<Option<String>, Error> {
+    let row =
+        fetch_optional!((String,), tx, "SELECT code FROM codes WHERE affiliate_id = $1 AND is_current", affiliate)?;
+    Ok(row.map(|(code,)| code))
+}
+
+type Row = (AffiliateId, Status, String);
+
+fn named((affiliate, status, code): Row) -> Named {
+    Named { affiliate, status, code }
+}
+
+/// The affiliate that a code or alias names.
+pub async fn owner(tx: &mut Tx, program: ProgramId, code: &Code) -> Result<Option<Named>, Error> {
+    let row = fetch_optional!(
+        Row,
+        tx,
+        "SELECT a.id, a.status, now.code
+         FROM codes c JOIN affiliates a ON a.id = c.affiliate_id JOIN codes now ON now.affiliate_id = a.id AND now.is_current
+         WHERE c.program_id = $1 AND c.code_key = $2",
+        program,
+        code.key()
+    )?;
+    Ok(row.map(named))
+}
+
+/// An affiliate of the program as evidence names it.
+pub async fn named_by_id(tx: &mut Tx, program: ProgramId, affiliate: AffiliateId) -> Result<Option<Named>, Error> {
+    let row = fetch_optional!(
+        Row,
+        tx,
+        "SELECT a.id, a.status, c.code FROM affiliates a JOIN codes c ON c.affiliate_id = a.id AND c.is_current
+         WHERE a.id = $2 AND a.program_id = $1",
+        program,
+        affiliate
+    )?;
+    Ok(row.map(named))
+}

@@ -1,0 +1,190 @@
+//! Commissions: what each sale earned, and the negative lines that take back what was paid.
+
+use super::{Error, Tx, execute, fetch_all, fetch_optional, row};
+use crate::domain::{
+    affiliate,
+    commission::{Kind, Status},
+    id::{AffiliateId, CommissionId, ConversionId, ProgramId, RefundId},
+    time::Time,
+};
+
+row! {
+    /// Read together with its sale and the affiliate's status. Amounts in minor units.
+    #[derive(Debug, Clone)]
+    pub struct Commission {
+        pub id: CommissionId,
+        pub affiliate_id: AffiliateId,
+        pub affiliate_status: affiliate::Status,
+        pub conversion_id: ConversionId,
+        pub order_id: Option<String>,
+        pub kind: Kind,
+        pub amount_minor: i64,
+        pub original_minor: i64,
+        pub rate_bps: i64,
+        pub status: Status,
+        pub reason: Option<String>,
+        pub is_in_payout: bool,
+        pub refund_id: Option<RefundId>,
+        pub created_at: Time,
+        pub updated_at: Time,
+        pub approved_at: Option<Time>,
+        pub paid_at: Option<Time>,
+        pub sale_minor: i64,
+    }
+}
+
+#[derive(Debug)]
+pub struct NewCommission {
+    pub id: CommissionId,
+    pub program: ProgramId,
+    pub affiliate: AffiliateId,
+    pub conversion: ConversionId,
+    pub kind: Kind,
+    pub amount: i64,
+    pub rate_bps: i64,
+    pub status: Status,
+    pub refund: Option<RefundId>,
+}
+
+pub async fn create(tx: &mut Tx, new: &NewCommission) -> Result<(), Error> {
+    let approved_at = (new.status == Status::Approved).then(|| new.id.time());
+    execute!(
+        tx,
+        "INSERT INTO commissions (id, program_id, affiliate_id, conversion_id, kind, amount_minor, original_minor,
+           rate_bps, status, refund_id, created_at, updated_at, approved_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $10, $11)",
+        new.id,
+        new.program,
+        new.affiliate,
+        new.conversion,
+        new.kind,
+        new.amount,
+        new.rate_bps,
+        new.status,
+        new.refund,
+        new.id.time(),
+        approved_at
+    )
+    .map(drop)
+}
+
+macro_rules! commission {
+    ($rest:literal) => {
+        concat!(
+            "SELECT c.id, c.affiliate_id, a.status AS affiliate_status, c.conversion_id, s.order_id, c.kind,
+                    c.amount_minor, c.original_minor, c.rate_bps, c.status, c.reason,
+                    c.payout_id IS NOT NULL AS is_in_payout, c.refund_id, c.created_at, c.updated_at, c.approved_at,
+                    c.paid_at, s.amount_minor AS sale_minor
+             FROM commissions c JOIN conversions s ON s.id = c.conversion_id JOIN affiliates a ON a.id = c.affiliate_id ",
+            $rest
+        )
+    };
+}
+
+pub async fn by_id(tx: &mut Tx, program: ProgramId, id: CommissionId) -> Result<Option<Commission>, Error> {
+    fetch_optional!(Commission, tx, commission!("WHERE c.id = $1 AND c.program_id = $2"), id, program)
+}
+
+/// The commission that a sale earned, as opposed to the lines that took some of it back.
+pub async fn of_sale(tx: &mut Tx, program: ProgramId, sale: ConversionId) -> Result<Option<Commission>, Error> {
+    fetch_optional!(
+        Commission,
+        tx,
+        commission!("WHERE c.conversion_id = $1 AND c.program_id = $2 AND c.kind = 'sale'"),
+        sale,
+        program
+    )
+}
+
+/// A page of a program's commissions, newest first.
+pub async fn page(
+    tx: &mut Tx,
+    program: ProgramId,
+    of: Option<AffiliateId>,
+    status: Option<Status>,
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<Commission>, Error> {
+    match (of, status) {
+        (None, None) => fetch_all!(
+            Commission,
+            tx,
+            commission!("WHERE c.program_id = $1 ORDER BY c.id DESC LIMIT $2 OFFSET $3"),
+            program,
+            limit,
+            offset
+        ),
+        (None, Some(status)) => fetch_all!(
+            Commission,
+            tx,
+            commission!("WHERE c.program_id = $1 AND c.status = $4 ORDER BY c.id DESC LIMIT $2 OFFSET $3"),
+            program,
+            limit,
+            offset,
+            status
+        ),
+        (Some(affiliate), None) => fetch_all!(
+            Commission,
+            tx,
+            commission!("WHERE c.affiliate_id = $4 AND c.program_id = $1 ORDER BY c.id DESC LIMIT $2 OFFSET $3"),
+            program,
+            limit,
+            offset,
+            affiliate
+        ),
+        (Some(affiliate), Some(status)) => fetch_all!(
+            Commission,
+            tx,
+            commission!(
+                "WHERE c.affiliate_id = $4 AND c.program_id = $1 AND c.status = $5 ORDER BY c.id DESC LIMIT $2 OFFSET $3"
+            ),
+            program,
+            limit,
+            offset,
+            affiliate,
+            status
+        ),
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Move<'a> {
+    pub from: Status,
+    pub to: Status,
+    pub reason: Option<&'a str>,
+    pub at: Time,
+}
+
+/// Moves it if it is still where the decision saw it; the amount that moved, of the one caller who did.
+pub async fn set_status(tx: &mut Tx, id: CommissionId, change: Move<'_>) -> Result<Option<i64>, Error> {
+    let approved_at = (change.to != Status::Rejected).then_some(change.at);
+    let paid_at = (change.to == Status::Paid).then_some(change.at);
+    let row = fetch_optional!(
+        (i64,),
+        tx,
+        "UPDATE commissions SET status = $3, reason = $4, updated_at = $5,
+           approved_at = COALESCE(CASE WHEN status = 'rejected' THEN NULL ELSE approved_at END, $6), paid_at = $7
+         WHERE id = $1 AND status = $2 AND payout_id IS NULL RETURNING amount_minor",
+        id,
+        change.from,
+        change.to,
+        change.reason,
+        change.at,
+        approved_at,
+        paid_at
+    )?;
+    Ok(row.map(|(amount,)| amount))
+}
+
+/// Takes a refund's part off an unpaid commission, if it is still of that status; whether it was.
+pub async fn lower(tx: &mut Tx, id: CommissionId, status: Status, by: i64, now: Time) -> Result<bool, Error> {
+    let lowered = execute!(
+        tx,
+        "UPDATE commissions SET amount_minor = amount_minor - $3, updated_at = $4 WHERE id = $1 AND status = $2",
+        id,
+        status,
+        by,
+        now
+    )?;
+    Ok(lowered == 1)
+}

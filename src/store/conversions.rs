@@ -1,0 +1,124 @@
+//! Sales as they were recorded, with the evidence that credited them.
+
+use super::{Error, Tx, execute, fetch_all, fetch_optional, row};
+use crate::domain::{
+    attribution::By,
+    id::{AffiliateId, ClickId, ConversionId, Id, ProgramId},
+    time::Time,
+};
+
+row! {
+    #[derive(Debug, Clone)]
+    pub struct Conversion {
+        pub id: ConversionId,
+        pub affiliate_id: AffiliateId,
+        pub click_id: Option<ClickId>,
+        pub order_id: Option<String>,
+        pub amount_minor: i64,
+        pub commission_minor: i64,
+        pub referral_code: String,
+        pub attributed_by: By,
+        pub conflict: bool,
+        pub refunded_minor: i64,
+        pub created_at: Time,
+    }
+}
+
+#[derive(Debug)]
+pub struct NewConversion {
+    pub conversion: Conversion,
+    pub program: ProgramId,
+    pub customer_id: Option<Id<super::customers::Customer>>,
+    /// JSON as given.
+    pub customer: Option<String>,
+    pub products: Option<String>,
+}
+
+/// Records the sale; `false` where the program has that order already.
+pub async fn create(tx: &mut Tx, new: &NewConversion) -> Result<bool, Error> {
+    let NewConversion { conversion: sale, .. } = new;
+    let made = execute!(
+        tx,
+        "INSERT INTO conversions (id, program_id, affiliate_id, click_id, customer_id, order_id, amount_minor,
+           commission_minor, referral_code, attributed_by, conflict, customer, products, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         ON CONFLICT (program_id, order_id) DO NOTHING",
+        sale.id,
+        new.program,
+        sale.affiliate_id,
+        sale.click_id,
+        new.customer_id,
+        &sale.order_id,
+        sale.amount_minor,
+        sale.commission_minor,
+        &sale.referral_code,
+        sale.attributed_by,
+        sale.conflict,
+        &new.customer,
+        &new.products,
+        sale.created_at
+    )?;
+    Ok(made == 1)
+}
+
+macro_rules! conversion {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, affiliate_id, click_id, order_id, amount_minor, commission_minor, referral_code,
+                    attributed_by, conflict, refunded_minor, created_at FROM conversions ",
+            $rest
+        )
+    };
+}
+
+pub async fn by_order(tx: &mut Tx, program: ProgramId, order: &str) -> Result<Option<Conversion>, Error> {
+    fetch_optional!(Conversion, tx, conversion!("WHERE program_id = $1 AND order_id = $2"), program, order)
+}
+
+pub async fn by_id(tx: &mut Tx, program: ProgramId, id: ConversionId) -> Result<Option<Conversion>, Error> {
+    fetch_optional!(Conversion, tx, conversion!("WHERE id = $1 AND program_id = $2"), id, program)
+}
+
+/// As [`by_id`], and keeps others from refunding it until the transaction ends.
+pub async fn lock(tx: &mut Tx, program: ProgramId, id: ConversionId) -> Result<Option<Conversion>, Error> {
+    let locked = execute!(
+        tx,
+        "UPDATE conversions SET refunded_minor = refunded_minor WHERE id = $1 AND program_id = $2",
+        id,
+        program
+    )?;
+    if locked == 0 { Ok(None) } else { by_id(tx, program, id).await }
+}
+
+/// A page of a program's conversions or of one affiliate's, newest first.
+pub async fn page(
+    tx: &mut Tx,
+    program: ProgramId,
+    of: Option<AffiliateId>,
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<Conversion>, Error> {
+    match of {
+        None => fetch_all!(
+            Conversion,
+            tx,
+            conversion!("WHERE program_id = $1 ORDER BY id DESC LIMIT $2 OFFSET $3"),
+            program,
+            limit,
+            offset
+        ),
+        Some(affiliate) => fetch_all!(
+            Conversion,
+            tx,
+            conversion!("WHERE affiliate_id = $4 AND program_id = $1 ORDER BY id DESC LIMIT $2 OFFSET $3"),
+            program,
+            limit,
+            offset,
+            affiliate
+        ),
+    }
+}
+
+pub async fn refund(tx: &mut Tx, id: ConversionId, amount: i64) -> Result<(), Error> {
+    execute!(tx, "UPDATE conversions SET refunded_minor = refunded_minor + $2 WHERE id = $1", id, amount).map(drop)
+}

@@ -1,0 +1,62 @@
+//! Work for later. A job is a row; whoever claims it has it for a while, and it is tried again unless done.
+
+use super::{Error, Tx, execute, fetch_optional, row};
+use crate::domain::{id::Id, time::Time};
+
+/// A job has no public id.
+#[derive(Debug)]
+pub enum JobRow {}
+
+row! {
+    #[derive(Debug)]
+    pub struct Job {
+        pub id: Id<JobRow>,
+        pub kind: String,
+        pub attempts: i64,
+    }
+}
+
+/// Enqueues the job unless one of that kind and key waits already.
+pub async fn enqueue(tx: &mut Tx, id: Id<JobRow>, kind: &str, key: &str, run_at: Time) -> Result<(), Error> {
+    execute!(
+        tx,
+        "INSERT INTO jobs (id, kind, key, run_at, created_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (kind, key) DO NOTHING",
+        id,
+        kind,
+        key,
+        run_at,
+        id.time()
+    )
+    .map(drop)
+}
+
+/// The job that has been due the longest, for this caller alone until `until`. The eligibility is tested
+/// again in the outer WHERE, so that of two callers at READ COMMITTED one comes away empty.
+pub async fn claim(tx: &mut Tx, now: Time, until: Time) -> Result<Option<Job>, Error> {
+    fetch_optional!(
+        Job,
+        tx,
+        "UPDATE jobs SET locked_until = $2, attempts = attempts + 1
+         WHERE id = (SELECT id FROM jobs WHERE run_at <= $1 AND (locked_until IS NULL OR locked_until <= $1) ORDER BY run_at LIMIT 1)
+           AND run_at <= $1 AND (locked_until IS NULL OR locked_until <= $1)
+         RETURNING id, kind, attempts",
+        now,
+        until
+    )
+}
+
+pub async fn run_again_at(tx: &mut Tx, id: Id<JobRow>, run_at: Time) -> Result<(), Error> {
+    execute!(
+        tx,
+        "UPDATE jobs SET run_at = $2, locked_until = NULL, attempts = 0, last_error = NULL WHERE id = $1",
+        id,
+        run_at
+    )
+    .map(drop)
+}
+
+pub async fn failed(tx: &mut Tx, id: Id<JobRow>, error: &str, run_at: Time) -> Result<(), Error> {
+    execute!(tx, "UPDATE jobs SET run_at = $2, locked_until = NULL, last_error = $3 WHERE id = $1", id, run_at, error)
+        .map(drop)
+}

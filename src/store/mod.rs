@@ -1,0 +1,301 @@
+//! The only SQL. A file per table, a function per question; every statement is one text that runs on
+//! both engines.
+//!
+//! [`Db`] is SQLite (rusqlite: one writing thread, reads in place) or PostgreSQL (sqlx). A store function
+//! takes `&mut Tx` and awaits: on PostgreSQL that is the network, on SQLite it never waits at all, which
+//! is what lets the writing thread run many callers' transactions under one disk flush (see `sqlite`).
+
+pub mod accounts;
+pub mod affiliates;
+pub mod audit;
+pub mod clicks;
+pub mod codes;
+pub mod commissions;
+pub mod conversions;
+pub mod customers;
+pub mod idempotency;
+pub mod jobs;
+pub mod keys;
+pub mod ledger;
+pub mod migrate;
+mod postgres;
+pub mod programs;
+pub mod proof;
+pub mod refunds;
+pub mod sessions;
+mod sqlite;
+pub mod totals;
+mod types;
+
+use std::{
+    ops::{Deref, DerefMut},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use tokio::time::timeout;
+
+pub(crate) use sqlite::FromLite;
+
+/// How long a caller waits for the database before it is told that there is none. Below the 10 s in
+/// which every request is answered.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("SQLite: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("PostgreSQL: {0}")]
+    Postgres(#[from] sqlx::Error),
+    /// Nothing was stored, or nobody can tell: the caller may try again.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// More is waiting to be written than memory should hold.
+    #[error("too much is waiting to be written")]
+    Full,
+    #[error("{0}")]
+    Migration(String),
+    /// A row holds what this program never writes.
+    #[error("a stored value cannot be read: {0}")]
+    Corrupt(String),
+}
+
+impl Error {
+    /// Whether a row like it exists already.
+    pub fn is_unique_violation(&self) -> bool {
+        match self {
+            Self::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => {
+                matches!(
+                    error.extended_code,
+                    rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE | rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+                )
+            }
+            Self::Postgres(sqlx::Error::Database(error)) => error.is_unique_violation(),
+            _ => false,
+        }
+    }
+
+    /// Whether trying again later may help.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::Full => true,
+            Self::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(
+                    rusqlite::ErrorCode::DatabaseBusy
+                        | rusqlite::ErrorCode::DatabaseLocked
+                        | rusqlite::ErrorCode::DiskFull
+                        | rusqlite::ErrorCode::SystemIoFailure
+                        | rusqlite::ErrorCode::CannotOpen
+                        | rusqlite::ErrorCode::ReadOnly
+                )
+            ),
+            Self::Postgres(error) => !matches!(error, sqlx::Error::Database(e) if !postgres::is_outage(&**e)),
+            Self::Migration(_) | Self::Corrupt(_) => false,
+        }
+    }
+}
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub enum Db {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
+}
+
+/// A connection that statements run on: inside a transaction where [`Db::write`] or [`Db::snapshot`]
+/// gave it.
+pub enum Tx {
+    Sqlite(rusqlite::Connection),
+    Postgres(postgres::Connection),
+}
+
+/// A connection for reading, given back when dropped.
+pub struct Reader {
+    tx: Option<Tx>,
+    home: Option<sqlite::Sqlite>,
+}
+
+impl Deref for Reader {
+    type Target = Tx;
+    fn deref(&self) -> &Tx {
+        self.tx.as_ref().expect("a reader holds its connection until it is dropped")
+    }
+}
+
+impl DerefMut for Reader {
+    fn deref_mut(&mut self) -> &mut Tx {
+        self.tx.as_mut().expect("a reader holds its connection until it is dropped")
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let (Some(Tx::Sqlite(connection)), Some(home)) = (self.tx.take(), &self.home) {
+            home.give_back(connection);
+        }
+    }
+}
+
+impl Db {
+    /// Opens `sqlite://FILE` or `postgres://…`, without migrating.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or the server cannot be reached.
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        if let Some(file) = sqlite_file(url) {
+            return Ok(Self::Sqlite(sqlite::Sqlite::open(Path::new(file))?));
+        }
+        Ok(Self::Postgres(postgres::Postgres::open(url).await?))
+    }
+
+    /// For statements that each read for themselves.
+    ///
+    /// # Errors
+    /// When there is no database.
+    pub async fn read(&self) -> Result<Reader, Error> {
+        match self {
+            Self::Sqlite(lite) => Ok(Reader { tx: Some(Tx::Sqlite(lite.reader()?)), home: Some(lite.clone()) }),
+            Self::Postgres(pg) => Ok(Reader { tx: Some(Tx::Postgres(pg.connection().await?)), home: None }),
+        }
+    }
+
+    /// For statements that must all see the same moment. On SQLite the work runs on a thread of its own,
+    /// because such work is long.
+    ///
+    /// # Errors
+    /// When there is no database, or the work's own.
+    pub async fn snapshot<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, Error>> + Send + 'static,
+    {
+        match self {
+            Self::Sqlite(lite) => lite.snapshot(work).await,
+            Self::Postgres(pg) => {
+                let mut tx = Tx::Postgres(pg.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?);
+                work(&mut tx).await
+            }
+        }
+    }
+
+    /// Runs `work` in a transaction of its own and answers after the commit is on disk. An error, the
+    /// work's own too, leaves nothing behind. The work awaits the database and nothing else.
+    ///
+    /// # Errors
+    /// The work's own, or that there is no database.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        let outcome = match self {
+            Self::Sqlite(lite) => timeout(PATIENCE, lite.write(work)).await,
+            Self::Postgres(pg) => {
+                timeout(PATIENCE, async {
+                    let mut tx = Tx::Postgres(pg.begin("BEGIN").await?);
+                    let done = work(&mut tx).await?;
+                    match tx {
+                        Tx::Postgres(connection) => connection.commit().await?,
+                        Tx::Sqlite(_) => {}
+                    }
+                    Ok(done)
+                })
+                .await
+            }
+        };
+        outcome.unwrap_or_else(|_| Err(Error::Unavailable("no answer in time".into()).into()))
+    }
+
+    /// Counts a click, together with all others that are waiting; answers after their commit is on disk.
+    ///
+    /// # Errors
+    /// When there is no database, or more is waiting than memory should hold.
+    pub async fn click(&self, click: clicks::NewClick) -> Result<clicks::Outcome, Error> {
+        let outcome = match self {
+            Self::Sqlite(lite) => timeout(PATIENCE, lite.click(click)).await,
+            Self::Postgres(pg) => timeout(PATIENCE, pg.click(click)).await,
+        };
+        outcome.unwrap_or_else(|_| Err(Error::Unavailable("no answer in time".into())))
+    }
+
+    /// Writes a consistent copy, while others go on writing. SQLite only.
+    ///
+    /// # Errors
+    /// When the file exists already or cannot be written.
+    pub async fn copy_to(&self, file: PathBuf) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(lite) => lite.copy_to(file).await,
+            Self::Postgres(_) => Err(Error::Unavailable("PostgreSQL is copied with pg_dump".into())),
+        }
+    }
+
+    /// Writes what is still waiting and closes.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(lite) => lite.close().await,
+            Self::Postgres(pg) => pg.close().await,
+        }
+    }
+}
+
+/// The file of an SQLite address, if it is one.
+pub fn sqlite_file(url: &str) -> Option<&str> {
+    url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"))
+}
+
+/// Zero or one row of `$row`. The four macros run one literal text on either engine.
+macro_rules! fetch_optional {
+    ($row:ty, $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => { match $tx {
+        $crate::store::Tx::Sqlite(lite) => $crate::store::sqlite::fetch_optional::<$row>(lite, $sql, &[$(&$bind as &dyn rusqlite::ToSql),*]),
+        $crate::store::Tx::Postgres(pg) => sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_optional(pg.raw()).await.map_err($crate::store::Error::from),
+    } };
+}
+
+/// Exactly one row.
+macro_rules! fetch_one {
+    ($row:ty, $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
+        $crate::store::fetch_optional!($row, $tx, $sql $(, $bind)*)
+            .and_then(|row| row.ok_or_else(|| $crate::store::Error::Corrupt(format!("no row from: {}", $sql))))
+    };
+}
+
+/// All rows.
+macro_rules! fetch_all {
+    ($row:ty, $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => { match $tx {
+        $crate::store::Tx::Sqlite(lite) => $crate::store::sqlite::fetch_all::<$row>(lite, $sql, &[$(&$bind as &dyn rusqlite::ToSql),*]),
+        $crate::store::Tx::Postgres(pg) => sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_all(pg.raw()).await.map_err($crate::store::Error::from),
+    } };
+}
+
+/// The number of rows it changed.
+macro_rules! execute {
+    ($tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => { match $tx {
+        $crate::store::Tx::Sqlite(lite) => $crate::store::sqlite::execute(lite, $sql, &[$(&$bind as &dyn rusqlite::ToSql),*]),
+        $crate::store::Tx::Postgres(pg) => sqlx::query($sql)$(.bind($bind))*.execute(pg.raw()).await.map(|done| done.rows_affected()).map_err($crate::store::Error::from),
+    } };
+}
+
+/// A struct whose fields are a row's columns by name, on both engines.
+macro_rules! row {
+    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$fmeta:meta])* pub $field:ident: $type:ty),* $(,)? }) => {
+        $(#[$meta])*
+        pub struct $name { $($(#[$fmeta])* pub $field: $type),* }
+
+        impl $crate::store::FromLite for $name {
+            fn from_lite(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+                Ok(Self { $($field: row.get(stringify!($field))?),* })
+            }
+        }
+
+        impl<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> for $name {
+            fn from_row(row: &'r sqlx::postgres::PgRow) -> sqlx::Result<Self> {
+                Ok(Self { $($field: sqlx::Row::try_get(row, stringify!($field))?),* })
+            }
+        }
+    };
+}
+
+pub(crate) use {execute, fetch_all, fetch_one, fetch_optional, row};

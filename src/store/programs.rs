@@ -1,0 +1,106 @@
+//! Programs and their settings.
+
+use super::{Error, Tx, execute, fetch_all, fetch_one, fetch_optional, row};
+use crate::domain::{
+    id::ProgramId,
+    money::{Currency, Rate},
+    program::{self, Program},
+    time::Time,
+};
+
+row! {
+    pub struct ProgramRow {
+        pub id: ProgramId,
+        pub slug: String,
+        pub name: String,
+        pub currency: Currency,
+        pub rate_bps: i64,
+        pub attribution_days: i64,
+        pub landing_url: Option<String>,
+        pub domains: String,
+    }
+}
+
+impl TryFrom<ProgramRow> for Program {
+    type Error = Error;
+
+    fn try_from(row: ProgramRow) -> Result<Self, Error> {
+        let corrupt = |issue: crate::domain::Issue| Error::Corrupt(format!("program {}: {issue}", row.slug));
+        Ok(Self {
+            id: row.id,
+            name: row.name,
+            currency: row.currency,
+            rate: Rate::from_basis_points(row.rate_bps),
+            attribution_days: row.attribution_days,
+            landing_url: row.landing_url.as_deref().map(program::landing_url).transpose().map_err(corrupt)?,
+            domains: program::domains(&row.domains).map_err(corrupt)?,
+            slug: row.slug.clone(),
+        })
+    }
+}
+
+fn landing(program: &Program) -> Option<&str> {
+    program.landing_url.as_ref().map(url::Url::as_str)
+}
+
+/// Makes the program; `false` where the slug is taken.
+pub async fn create(tx: &mut Tx, program: &Program) -> Result<bool, Error> {
+    let made = execute!(
+        tx,
+        "INSERT INTO programs (id, slug, name, currency, rate_bps, attribution_days, landing_url, domains, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) ON CONFLICT (slug) DO NOTHING",
+        program.id,
+        &program.slug,
+        &program.name,
+        program.currency,
+        program.rate.basis_points(),
+        program.attribution_days,
+        landing(program),
+        program.domains.join(","),
+        program.id.time()
+    )?;
+    Ok(made == 1)
+}
+
+/// Stores the settings that may change; slug and currency stay.
+pub async fn update(tx: &mut Tx, program: &Program, now: Time) -> Result<(), Error> {
+    execute!(
+        tx,
+        "UPDATE programs SET name = $2, rate_bps = $3, attribution_days = $4, landing_url = $5, domains = $6, updated_at = $7
+         WHERE id = $1",
+        program.id,
+        &program.name,
+        program.rate.basis_points(),
+        program.attribution_days,
+        landing(program),
+        program.domains.join(","),
+        now
+    )
+    .map(drop)
+}
+
+macro_rules! program {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, slug, name, currency, rate_bps, attribution_days, landing_url, domains FROM programs ",
+            $rest
+        )
+    };
+}
+
+pub async fn by_slug(tx: &mut Tx, slug: &str) -> Result<Option<Program>, Error> {
+    fetch_optional!(ProgramRow, tx, program!("WHERE slug = $1"), slug)?.map(Program::try_from).transpose()
+}
+
+pub async fn by_id(tx: &mut Tx, id: ProgramId) -> Result<Option<Program>, Error> {
+    fetch_optional!(ProgramRow, tx, program!("WHERE id = $1"), id)?.map(Program::try_from).transpose()
+}
+
+pub async fn all(tx: &mut Tx) -> Result<Vec<Program>, Error> {
+    fetch_all!(ProgramRow, tx, program!("ORDER BY id"))?.into_iter().map(Program::try_from).collect()
+}
+
+pub async fn any(tx: &mut Tx) -> Result<bool, Error> {
+    let (any,) = fetch_one!((bool,), tx, "SELECT EXISTS (SELECT id FROM programs)")?;
+    Ok(any)
+}

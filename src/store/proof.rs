@@ -1,0 +1,167 @@
+//! The proof behind `check-ledger`: every total, counter and balance computed again from the rows that it
+//! summarises. Each question sets what is stored against what the rows say and keeps what differs.
+
+use super::{Error, Tx, fetch_all, row};
+
+row! {
+    /// `id` is of what `what` names; `day` is 0 where there is none.
+    #[derive(Debug)]
+    pub struct Difference {
+        pub id: i64,
+        pub day: i64,
+        pub stored: i64,
+        pub rows: i64,
+    }
+}
+
+/// One question: what it is about, and the SQL that sums the stored side against the side of the rows, per
+/// id and day, and keeps what differs.
+macro_rules! check {
+    ($what:literal, $stored:literal, $rows:literal) => {
+        (
+            $what,
+            concat!(
+                "SELECT id, CAST(day AS BIGINT) AS day, CAST(SUM(stored) AS BIGINT) AS stored, CAST(SUM(actual) AS BIGINT) AS rows FROM (
+                 SELECT id, day, CAST(stored AS BIGINT) AS stored, 0 AS actual FROM (",
+                $stored,
+                ") s UNION ALL SELECT id, day, 0 AS stored, CAST(actual AS BIGINT) AS actual FROM (",
+                $rows,
+                ") r) sides GROUP BY id, day HAVING SUM(stored) <> SUM(actual) ORDER BY id, day"
+            ),
+        )
+    };
+}
+
+/// Milliseconds of an id since its epoch are `id >> 22`; see `domain::id`.
+const CHECKS: &[(&str, &str)] = &[
+    check!(
+        "an affiliate's clicks",
+        "SELECT affiliate_id AS id, 0 AS day, clicks AS stored FROM affiliate_totals",
+        "SELECT affiliate_id AS id, 0 AS day, COUNT(*) AS actual FROM clicks GROUP BY affiliate_id"
+    ),
+    check!(
+        "an affiliate's conversions",
+        "SELECT affiliate_id AS id, 0 AS day, conversions AS stored FROM affiliate_totals",
+        "SELECT affiliate_id AS id, 0 AS day, COUNT(*) AS actual FROM conversions GROUP BY affiliate_id"
+    ),
+    check!(
+        "an affiliate's sales",
+        "SELECT affiliate_id AS id, 0 AS day, sales_minor AS stored FROM affiliate_totals",
+        "SELECT affiliate_id AS id, 0 AS day, SUM(amount_minor) AS actual FROM conversions GROUP BY affiliate_id"
+    ),
+    check!(
+        "an affiliate's pending commissions",
+        "SELECT affiliate_id AS id, 0 AS day, pending_count AS stored FROM affiliate_totals",
+        "SELECT affiliate_id AS id, 0 AS day, COUNT(*) AS actual FROM commissions WHERE status = 'pending' GROUP BY affiliate_id"
+    ),
+    check!(
+        "an affiliate's approved commissions",
+        "SELECT affiliate_id AS id, 0 AS day, approved_count AS stored FROM affiliate_totals",
+        "SELECT affiliate_id AS id, 0 AS day, COUNT(*) AS actual FROM commissions WHERE status = 'approved' GROUP BY affiliate_id"
+    ),
+    check!(
+        "an affiliate's paid commissions",
+        "SELECT affiliate_id AS id, 0 AS day, paid_count AS stored FROM affiliate_totals",
+        "SELECT affiliate_id AS id, 0 AS day, COUNT(*) AS actual FROM commissions WHERE status = 'paid' GROUP BY affiliate_id"
+    ),
+    check!(
+        "an affiliate's rejected commissions",
+        "SELECT affiliate_id AS id, 0 AS day, rejected_count AS stored FROM affiliate_totals",
+        "SELECT affiliate_id AS id, 0 AS day, COUNT(*) AS actual FROM commissions WHERE status = 'rejected' GROUP BY affiliate_id"
+    ),
+    check!(
+        "an affiliate's pending earnings",
+        "SELECT affiliate_id AS id, 0 AS day, pending_minor AS stored FROM affiliate_totals",
+        "SELECT affiliate_id AS id, 0 AS day, SUM(amount_minor) AS actual FROM commissions WHERE status = 'pending' GROUP BY affiliate_id"
+    ),
+    check!(
+        "an affiliate's approved earnings",
+        "SELECT affiliate_id AS id, 0 AS day, approved_minor AS stored FROM affiliate_totals",
+        "SELECT affiliate_id AS id, 0 AS day, SUM(amount_minor) AS actual FROM commissions WHERE status = 'approved' GROUP BY affiliate_id"
+    ),
+    check!(
+        "an affiliate's paid earnings",
+        "SELECT affiliate_id AS id, 0 AS day, paid_minor AS stored FROM affiliate_totals",
+        "SELECT affiliate_id AS id, 0 AS day, SUM(amount_minor) AS actual FROM commissions WHERE status = 'paid' GROUP BY affiliate_id"
+    ),
+    check!(
+        "an affiliate's balance",
+        "SELECT affiliate_id AS id, 0 AS day, pending_minor + approved_minor AS stored FROM affiliate_totals",
+        "SELECT affiliate_id AS id, 0 AS day, SUM(amount_minor) AS actual FROM ledger_entries GROUP BY affiliate_id"
+    ),
+    check!(
+        "what an affiliate was paid",
+        "SELECT affiliate_id AS id, 0 AS day, paid_minor AS stored FROM affiliate_totals",
+        "SELECT affiliate_id AS id, 0 AS day, -SUM(amount_minor) AS actual FROM ledger_entries WHERE kind IN ('pay', 'unpay') GROUP BY affiliate_id"
+    ),
+    check!(
+        "an affiliate's clicks of a day",
+        "SELECT affiliate_id AS id, day, clicks AS stored FROM affiliate_days",
+        "SELECT affiliate_id AS id, ((id >> 22) + 1577836800000) / 86400000 AS day, COUNT(*) AS actual FROM clicks GROUP BY affiliate_id, ((id >> 22) + 1577836800000) / 86400000"
+    ),
+    check!(
+        "an affiliate's conversions of a day",
+        "SELECT affiliate_id AS id, day, conversions AS stored FROM affiliate_days",
+        "SELECT affiliate_id AS id, ((id >> 22) + 1577836800000) / 86400000 AS day, COUNT(*) AS actual FROM conversions GROUP BY affiliate_id, ((id >> 22) + 1577836800000) / 86400000"
+    ),
+    check!(
+        "an affiliate's sales of a day",
+        "SELECT affiliate_id AS id, day, sales_minor AS stored FROM affiliate_days",
+        "SELECT affiliate_id AS id, ((id >> 22) + 1577836800000) / 86400000 AS day, SUM(amount_minor) AS actual FROM conversions GROUP BY affiliate_id, ((id >> 22) + 1577836800000) / 86400000"
+    ),
+    check!(
+        "an affiliate's earnings of a day",
+        "SELECT affiliate_id AS id, day, earned_minor AS stored FROM affiliate_days",
+        "SELECT affiliate_id AS id, ((id >> 22) + 1577836800000) / 86400000 AS day, SUM(commission_minor) AS actual FROM conversions GROUP BY affiliate_id, ((id >> 22) + 1577836800000) / 86400000"
+    ),
+    check!(
+        "a commission's entries",
+        "SELECT id, 0 AS day, CASE WHEN status IN ('pending', 'approved') THEN amount_minor ELSE 0 END AS stored FROM commissions",
+        "SELECT commission_id AS id, 0 AS day, SUM(amount_minor) AS actual FROM ledger_entries WHERE commission_id IS NOT NULL GROUP BY commission_id"
+    ),
+    check!(
+        "a conversion's refunds",
+        "SELECT id, 0 AS day, refunded_minor AS stored FROM conversions",
+        "SELECT conversion_id AS id, 0 AS day, SUM(amount_minor) AS actual FROM refunds GROUP BY conversion_id"
+    ),
+    check!(
+        "what refunds took back of a conversion's commission",
+        "SELECT conversion_id AS id, 0 AS day, CASE WHEN kind = 'sale' THEN original_minor - amount_minor ELSE -original_minor END AS stored FROM commissions",
+        "SELECT conversion_id AS id, 0 AS day, SUM(reversed_minor) AS actual FROM refunds GROUP BY conversion_id"
+    ),
+    check!(
+        "the commission of a conversion",
+        "SELECT id, 0 AS day, commission_minor + 1 AS stored FROM conversions",
+        "SELECT conversion_id AS id, 0 AS day, SUM(original_minor + 1) AS actual FROM commissions WHERE kind = 'sale' GROUP BY conversion_id"
+    ),
+    check!(
+        "a program's active affiliates",
+        "SELECT program_id AS id, 0 AS day, active AS stored FROM program_totals",
+        "SELECT program_id AS id, 0 AS day, COUNT(*) AS actual FROM affiliates WHERE status = 'active' GROUP BY program_id"
+    ),
+    check!(
+        "a program's pending affiliates",
+        "SELECT program_id AS id, 0 AS day, pending AS stored FROM program_totals",
+        "SELECT program_id AS id, 0 AS day, COUNT(*) AS actual FROM affiliates WHERE status = 'pending' GROUP BY program_id"
+    ),
+    check!(
+        "a program's blocked affiliates",
+        "SELECT program_id AS id, 0 AS day, blocked AS stored FROM program_totals",
+        "SELECT program_id AS id, 0 AS day, COUNT(*) AS actual FROM affiliates WHERE status = 'blocked' GROUP BY program_id"
+    ),
+];
+
+/// Everything that differs, worded for the person who has to find out why. Empty when all is well.
+///
+/// # Errors
+/// The database's.
+pub async fn differences(tx: &mut Tx) -> Result<Vec<String>, Error> {
+    let mut found = Vec::new();
+    for (what, sql) in CHECKS {
+        for Difference { id, day, stored, rows } in fetch_all!(Difference, tx, *sql)? {
+            let on = if day == 0 { String::new() } else { format!(" ({day} days after 1970-01-01)") };
+            found.push(format!("{what}: of {id}{on} {stored} is stored, the rows say {rows}"));
+        }
+    }
+    Ok(found)
+}

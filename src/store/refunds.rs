@@ -1,0 +1,60 @@
+//! Refunds of sales, each named by the merchant's own refund id where there is one.
+
+use super::{Error, Tx, execute, fetch_one, fetch_optional, row};
+use crate::domain::{
+    id::{ConversionId, ProgramId, RefundId},
+    time::Time,
+};
+
+row! {
+    #[derive(Debug, Clone)]
+    pub struct Refund {
+        pub id: RefundId,
+        pub conversion_id: ConversionId,
+        pub refund_key: Option<String>,
+        pub amount_minor: i64,
+        pub reversed_minor: i64,
+        pub reason: Option<String>,
+        pub created_at: Time,
+    }
+}
+
+/// Records the refund; `false` where the program has one of that key.
+pub async fn create(tx: &mut Tx, program: ProgramId, refund: &Refund) -> Result<bool, Error> {
+    let made = execute!(
+        tx,
+        "INSERT INTO refunds (id, program_id, conversion_id, refund_key, amount_minor, reversed_minor, reason, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (program_id, refund_key) DO NOTHING",
+        refund.id,
+        program,
+        refund.conversion_id,
+        &refund.refund_key,
+        refund.amount_minor,
+        refund.reversed_minor,
+        &refund.reason,
+        refund.created_at
+    )?;
+    Ok(made == 1)
+}
+
+pub async fn by_key(tx: &mut Tx, program: ProgramId, key: &str) -> Result<Option<Refund>, Error> {
+    fetch_optional!(
+        Refund,
+        tx,
+        "SELECT id, conversion_id, refund_key, amount_minor, reversed_minor, reason, created_at
+         FROM refunds WHERE program_id = $1 AND refund_key = $2",
+        program,
+        key
+    )
+}
+
+/// How much commission a sale's refunds have taken back so far, in minor units.
+pub async fn reversed(tx: &mut Tx, sale: ConversionId) -> Result<i64, Error> {
+    let (sum,) = fetch_one!(
+        (i64,),
+        tx,
+        "SELECT CAST(COALESCE(SUM(reversed_minor), 0) AS BIGINT) FROM refunds WHERE conversion_id = $1",
+        sale
+    )?;
+    Ok(sum)
+}

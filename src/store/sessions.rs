@@ -1,0 +1,70 @@
+//! Browser sessions. The id is hashed at rest, and saving only ever changes a session that is still there:
+//! a request that outlives signing out brings nothing back.
+
+use super::{Error, Tx, execute, fetch_optional, row};
+use crate::domain::{id::AccountId, time::Time};
+
+/// A session ends this long after it began, however much it is used.
+pub const ABSOLUTE_DAYS: i64 = 30;
+
+row! {
+    pub struct Session {
+        pub data: String,
+        pub expires_at: Time,
+    }
+}
+
+/// Makes the session; `false` where the id is taken.
+pub async fn create(tx: &mut Tx, id_hash: &str, data: &str, now: Time, expires: Time) -> Result<bool, Error> {
+    let made = execute!(
+        tx,
+        "INSERT INTO sessions (id_hash, data, created_at, last_seen_at, expires_at) VALUES ($1, $2, $3, $3, $4)
+         ON CONFLICT (id_hash) DO NOTHING",
+        id_hash,
+        data,
+        now,
+        expires
+    )?;
+    Ok(made == 1)
+}
+
+pub async fn load(tx: &mut Tx, id_hash: &str, now: Time) -> Result<Option<Session>, Error> {
+    fetch_optional!(
+        Session,
+        tx,
+        "SELECT data, expires_at FROM sessions WHERE id_hash = $1 AND expires_at > $2",
+        id_hash,
+        now
+    )
+}
+
+pub async fn save(
+    tx: &mut Tx,
+    id_hash: &str,
+    account: Option<AccountId>,
+    data: &str,
+    now: Time,
+    expires: Time,
+) -> Result<(), Error> {
+    execute!(
+        tx,
+        "UPDATE sessions SET account_id = $2, data = $3, last_seen_at = $4,
+           expires_at = CASE WHEN $5 < created_at + $6 THEN $5 ELSE created_at + $6 END
+         WHERE id_hash = $1",
+        id_hash,
+        account,
+        data,
+        now,
+        expires,
+        ABSOLUTE_DAYS * 86_400_000
+    )
+    .map(drop)
+}
+
+pub async fn delete(tx: &mut Tx, id_hash: &str) -> Result<(), Error> {
+    execute!(tx, "DELETE FROM sessions WHERE id_hash = $1", id_hash).map(drop)
+}
+
+pub async fn forget(tx: &mut Tx, now: Time) -> Result<u64, Error> {
+    execute!(tx, "DELETE FROM sessions WHERE expires_at <= $1", now)
+}

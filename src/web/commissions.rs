@@ -1,0 +1,372 @@
+//! Commissions: the list, one of them explained, and their decisions.
+
+use askama::Template;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    body::{Fields, Value},
+    caller::{Reads, Writes},
+    failure::{self, Details, Failure},
+    input::{FromFields, Input, PathId, Query},
+    once,
+    reply::Reply,
+};
+use crate::{
+    app::App,
+    domain::{
+        commission::{Kind, Status},
+        id::{self, AffiliateId, CommissionId, ConversionId, RefundId},
+        money::{Currency, Money, Rate},
+        text,
+        time::Time,
+    },
+    flows::commissions,
+    store::{self, commissions::Commission, ledger, totals},
+};
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = CommissionSummary)]
+pub struct Row {
+    #[schema(value_type = String, example = "comm_456789")]
+    pub id: CommissionId,
+    #[schema(value_type = String)]
+    pub affiliate_id: AffiliateId,
+    pub order_id: Option<String>,
+    #[schema(value_type = f64, example = 20.00)]
+    pub amount: Money,
+    pub status: Status,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Time,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub paid_at: Option<Time>,
+    #[schema(value_type = f64, example = 99.99)]
+    pub conversion_amount: Money,
+}
+
+impl Row {
+    fn new(found: &Commission, currency: Currency) -> Self {
+        Self {
+            id: found.id,
+            affiliate_id: found.affiliate_id,
+            order_id: found.order_id.clone(),
+            amount: currency.of(found.amount_minor),
+            status: found.status,
+            created_at: found.created_at,
+            paid_at: found.paid_at,
+            conversion_amount: currency.of(found.sale_minor),
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema, Template)]
+#[template(path = "commissions/index.html")]
+#[schema(as = CommissionList)]
+pub struct Index {
+    pub commissions: Vec<Row>,
+    pub total: i64,
+    pub limit: i64,
+    pub offset: i64,
+}
+
+impl Index {
+    fn shown(&self) -> i64 {
+        i64::try_from(self.commissions.len()).unwrap_or(0)
+    }
+}
+
+/// After a decision, as the reference answers it.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Decided {
+    #[schema(value_type = String)]
+    id: CommissionId,
+    #[schema(value_type = String)]
+    affiliate_id: AffiliateId,
+    order_id: Option<String>,
+    #[schema(value_type = f64)]
+    amount: Money,
+    status: Status,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Time,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Time,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    paid_at: Option<Time>,
+    #[schema(value_type = f64)]
+    conversion_amount: Money,
+}
+
+impl Decided {
+    fn new(found: &Commission, currency: Currency) -> Self {
+        Self {
+            id: found.id,
+            affiliate_id: found.affiliate_id,
+            order_id: found.order_id.clone(),
+            amount: currency.of(found.amount_minor),
+            status: found.status,
+            created_at: found.created_at,
+            updated_at: found.updated_at,
+            paid_at: found.paid_at,
+            conversion_amount: currency.of(found.sale_minor),
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = DecidedCommission)]
+pub struct Decision {
+    commission: Decided,
+}
+
+/// List commissions, newest first.
+#[utoipa::path(get, path = "/commissions", tag = "Commissions",
+    params(super::openapi::Window,
+        ("affiliateId" = Option<String>, Query, description = "Only this affiliate's"),
+        ("status" = Option<Status>, Query, description = "Only commissions of this status")),
+    responses((status = 200, body = super::openapi::Envelope<Index>), super::openapi::Errors))]
+pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Reply, Failure> {
+    let window = query.window()?;
+    let (of, status) = (query.id::<id::Affiliate>()?, query.parsed("status", Status::parse)?);
+
+    let mut tx = app.db.read().await?;
+    let page = store::commissions::page(&mut tx, me.program.id, of, status, window.limit, window.offset).await?;
+    let total = totals::commissions(&mut tx, me.program.id, of).await?.of(status);
+
+    let commissions = page.iter().map(|found| Row::new(found, me.program.currency)).collect();
+    Ok(Reply::show(Index { commissions, total, limit: window.limit, offset: window.offset }))
+}
+
+/// What made the amount, and how the money moved since.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    kind: Kind,
+    #[schema(value_type = f64)]
+    conversion_amount: Money,
+    /// The rule's rate as it was then, in percent.
+    #[schema(example = "20%")]
+    rate: String,
+    /// `conversionAmount × rate`, rounded once, half away from zero.
+    #[schema(value_type = f64)]
+    original_amount: Money,
+    #[schema(value_type = f64)]
+    reversed_amount: Money,
+    /// The same in a sentence.
+    sentence: String,
+    entries: Vec<Entry>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = LedgerEntry)]
+pub struct Entry {
+    /// earn, reverse, adjust, pay or unpay.
+    kind: &'static str,
+    #[schema(value_type = f64)]
+    amount: Money,
+    #[schema(value_type = Option<String>)]
+    refund_id: Option<RefundId>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Time,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Commission)]
+pub struct Whole {
+    #[serde(flatten)]
+    decided: Decided,
+    #[schema(value_type = String)]
+    conversion_id: ConversionId,
+    reason: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    approved_at: Option<Time>,
+    explanation: Explanation,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = CommissionEnvelope)]
+pub struct Show {
+    commission: Whole,
+}
+
+/// Get one commission with its explanation.
+#[utoipa::path(get, path = "/commissions/{id}", tag = "Commissions", params(("id" = String, Path, example = "comm_456789")),
+    responses((status = 200, body = super::openapi::Envelope<Show>), super::openapi::Errors))]
+pub async fn show(me: Reads, State(app): State<App>, PathId(id): PathId<id::Commission>) -> Result<Reply, Failure> {
+    let mut tx = app.db.read().await?;
+    let found = store::commissions::by_id(&mut tx, me.program.id, id).await?;
+    let found = found.ok_or_else(|| Failure::not_found("commission"))?;
+    let entries = ledger::of_commission(&mut tx, id).await?;
+
+    let currency = me.program.currency;
+    let commission = Whole {
+        decided: Decided::new(&found, currency),
+        conversion_id: found.conversion_id,
+        approved_at: found.approved_at,
+        explanation: explain(&found, entries, currency),
+        reason: found.reason,
+    };
+    Ok(Reply::data(Show { commission }))
+}
+
+fn explain(found: &Commission, entries: Vec<ledger::Posted>, currency: Currency) -> Explanation {
+    let (sale, original) = (currency.of(found.sale_minor), currency.of(found.original_minor));
+    let (rate, reversed) =
+        (Rate::from_basis_points(found.rate_bps), original.with(found.original_minor - found.amount_minor));
+    let code = currency.code();
+    let sentence = match found.kind {
+        Kind::Sale if reversed.minor != 0 => {
+            format!("{rate} of {code} {sale} is {code} {original}; refunds took back {code} {reversed}")
+        }
+        Kind::Sale => format!("{rate} of {code} {sale} is {code} {original}"),
+        Kind::Reversal => {
+            let taken = original.with(-found.original_minor);
+            format!("a refund took back {code} {taken} of a commission that was already paid or in a payout")
+        }
+    };
+    let entry = |posted: ledger::Posted| Entry {
+        kind: posted.kind.as_str(),
+        amount: currency.of(posted.amount_minor),
+        refund_id: posted.refund_id,
+        created_at: posted.created_at,
+    };
+    Explanation {
+        kind: found.kind,
+        conversion_amount: sale,
+        rate: rate.to_string(),
+        original_amount: original,
+        reversed_amount: reversed,
+        sentence,
+        entries: entries.into_iter().map(entry).collect(),
+    }
+}
+
+pub struct NewStatus {
+    status: Status,
+    reason: Option<String>,
+}
+
+fn status(fields: &Fields<'_>) -> Result<Status, Failure> {
+    let issue = "must be one of approved, paid, rejected";
+    let word = fields.required_text("status")?;
+    Status::parse(word).ok().filter(|status| *status != Status::Pending).ok_or_else(|| Failure::field("status", issue))
+}
+
+fn reason(fields: &Fields<'_>) -> Result<Option<String>, Failure> {
+    let Some(given) = fields.text("reason")? else { return Ok(None) };
+    text::bounded(given, 0, 500).map_err(|issue| Failure::field("reason", issue.0))?;
+    Ok(Some(given.to_owned()))
+}
+
+impl FromFields for NewStatus {
+    fn from_fields(fields: &Fields<'_>) -> Result<Self, Failure> {
+        Ok(Self { status: status(fields)?, reason: reason(fields)? })
+    }
+}
+
+/// Approve, pay or reject a commission.
+#[utoipa::path(put, path = "/commissions/{id}/status", tag = "Commissions", params(("id" = String, Path, example = "comm_456789")),
+    request_body = super::openapi::NewStatus,
+    responses((status = 200, body = super::openapi::Envelope<Decision>), super::openapi::Errors))]
+pub async fn decide(
+    me: Writes,
+    State(app): State<App>,
+    PathId(id): PathId<id::Commission>,
+    input: Input<NewStatus>,
+) -> Result<Reply, Failure> {
+    let (act, new) = (me.act(&app), input.value);
+    app.db
+        .write(move |tx| {
+            Box::pin(async move {
+                let found = commissions::set_status(tx, &act, id, new.status, new.reason.as_deref()).await?;
+                Ok(Reply::data(Decision { commission: Decided::new(&found, act.program.currency) }))
+            })
+        })
+        .await
+}
+
+/// The most commissions that one call decides.
+const AT_ONCE: usize = 100;
+
+pub struct NewStatuses {
+    ids: Vec<String>,
+    new: NewStatus,
+}
+
+impl FromFields for NewStatuses {
+    fn from_fields(fields: &Fields<'_>) -> Result<Self, Failure> {
+        let (items, _) = fields.array("ids")?.ok_or_else(|| super::body::required("ids"))?;
+        if items.is_empty() || items.len() > AT_ONCE {
+            return Err(Failure::field("ids", "must be 1 to 100 commission ids"));
+        }
+        let text = |item: &super::body::Node<'_>| match &item.value {
+            Value::Text(text) => Ok(text.clone()),
+            _ => Err(Failure::field("ids", "must be strings")),
+        };
+        let ids = items.iter().map(text).collect::<Result<_, _>>()?;
+        Ok(Self { ids, new: NewStatus::from_fields(fields)? })
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Results {
+    results: Vec<Outcome>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = CommissionOutcome)]
+pub struct Outcome {
+    id: String,
+    success: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commission: Option<Decided>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<OutcomeError>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct OutcomeError {
+    code: failure::Code,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
+}
+
+/// Decide many commissions at once: one result each, in order. Those that cannot be decided stay as they are.
+#[utoipa::path(post, path = "/commissions/status", tag = "Commissions", params(super::openapi::IdempotencyKey),
+    request_body = super::openapi::NewStatuses,
+    responses((status = 200, body = super::openapi::Envelope<Results>), super::openapi::Errors))]
+pub async fn decide_many(me: Writes, State(app): State<App>, input: Input<NewStatuses>) -> Result<Reply, Failure> {
+    let NewStatuses { ids, new } = input.value;
+    once::write(&app, me.act(&app), input.once, move |tx, act| {
+        Box::pin(async move {
+            // In the order of ids, so that two such calls lock the same rows in the same order.
+            let mut order: Vec<usize> = (0..ids.len()).collect();
+            order.sort_by(|a, b| ids[*a].cmp(&ids[*b]));
+            let mut results: Vec<Option<Outcome>> = ids.iter().map(|_| None).collect();
+            for place in order {
+                let outcome = match failure::id::<id::Commission>(&ids[place]) {
+                    Ok(id) => commissions::set_status(tx, &act, id, new.status, new.reason.as_deref())
+                        .await
+                        .map_err(Failure::from),
+                    Err(failure) => Err(failure),
+                };
+                let (commission, failure) = match outcome {
+                    Ok(found) => (Some(Decided::new(&found, act.program.currency)), None),
+                    // What the database could not do is not this commission's fault: all of it fails.
+                    Err(failure) if failure.status.is_server_error() => return Err(failure),
+                    Err(failure) => (None, Some(failure)),
+                };
+                let error =
+                    failure.map(|f| OutcomeError { code: f.code, message: f.message.into_owned(), details: f.details });
+                results[place] = Some(Outcome { id: ids[place].clone(), success: error.is_none(), commission, error });
+            }
+            Ok(Reply::data(Results { results: results.into_iter().flatten().collect() }))
+        })
+    })
+    .await
+}

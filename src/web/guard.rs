@@ -1,0 +1,122 @@
+//! What every answer has in common: a request id, a time limit, a catch for panics, and the headers that
+//! keep a browser from being used against its user.
+
+use std::{any::Any, borrow::Cow, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, Method, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use tokio::time::timeout;
+
+use super::failure::Failure;
+use crate::{
+    app::App,
+    domain::id::{Id, Kind},
+};
+
+/// Every request is answered within 10 s of its body; slow bodies have their own limit of 20 s.
+const REQUEST_TIME: Duration = Duration::from_secs(30);
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Names a request in its answer and in the log.
+enum AnyRequest {}
+
+impl Kind for AnyRequest {
+    const PREFIX: &'static str = "req_";
+    const FIELD: &'static str = "requestId";
+    const NOUN: &'static str = "request";
+}
+
+pub struct RequestId(String);
+
+impl RequestId {
+    pub fn new(app: &App) -> Self {
+        let id: Id<AnyRequest> = app.ids.next(app.clock.now());
+        Self(id.to_string())
+    }
+}
+
+/// The answer, unless the handler takes too long or panics.
+///
+/// # Errors
+/// 500 after a panic, 503 when it took too long.
+pub async fn in_time(
+    handling: impl Future<Output = Result<Response, Box<dyn Any + Send>>>,
+) -> Result<Response, Failure> {
+    match timeout(REQUEST_TIME, handling).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(panic)) => {
+            let said =
+                panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+            tracing::error!(panic = said.unwrap_or("?"), "a handler panicked");
+            Err(Failure::internal())
+        }
+        Err(_) => Err(Failure::unavailable()),
+    }
+}
+
+/// The failure's message; one of ours names the request, so that the log can be searched for it.
+pub fn message<'f>(failure: &'f Failure, id: &RequestId) -> Cow<'f, str> {
+    if !failure.status.is_server_error() {
+        return Cow::Borrowed(&failure.message);
+    }
+    tracing::error!(request_id = id.0, status = failure.status.as_u16(), "answered with an error");
+    Cow::Owned(format!("{} (request {})", failure.message, id.0))
+}
+
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; \
+                      font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Adds the headers that every answer carries.
+pub fn secured(mut response: Response, app: &App, id: &RequestId) -> Response {
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
+    set(header::CONTENT_SECURITY_POLICY, POLICY);
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    // Not no-referrer: a browser then sends `Origin: null` with our own forms.
+    set(header::REFERRER_POLICY, "same-origin");
+    set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    set(HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()");
+    if app.config.is_https() {
+        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
+    }
+    if let Ok(id) = HeaderValue::from_str(&id.0) {
+        headers.insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// Refuses what another site makes a signed-in browser send: by `Sec-Fetch-Site`, and where a browser does
+/// not send that (plain http), by `Origin`. With neither, an unsafe request is not a browser's form.
+///
+/// # Errors
+/// 403.
+pub fn same_site(app: &App, parts: &Parts) -> Result<(), Failure> {
+    if matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        return Ok(());
+    }
+    let text = |name: &str| parts.headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let allowed = match (text("sec-fetch-site"), text("origin")) {
+        (Some(site), _) => matches!(site, "same-origin" | "none"),
+        (None, Some(origin)) => origin == app.config.base_url.origin().ascii_serialization(),
+        (None, None) => false,
+    };
+    if allowed { Ok(()) } else { Err(Failure::forbidden("This form was sent from another site")) }
+}
+
+/// For addresses outside both trees: plain answers with the same guards.
+pub async fn front(State(app): State<App>, request: Request, next: Next) -> Response {
+    use futures_util::FutureExt as _;
+    let id = RequestId::new(&app);
+    let handling = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
+    let mut response = in_time(handling).await.unwrap_or_else(Failure::into_response);
+    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+        *response.body_mut() = Body::from(message(&failure, &id).into_owned());
+    }
+    secured(response, &app, &id)
+}

@@ -1,0 +1,107 @@
+//! What happened, said once. The tree a request came through decides how it looks: markup or JSON.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+/// Anything that is data, and markup where a person may see it.
+pub trait Page: Send + Sync {
+    /// The object that `/v1` answers under `data`.
+    fn json(&self) -> serde_json::Result<Vec<u8>>;
+    /// The whole page; `None` where there is no such page.
+    fn html(&self, values: &dyn askama::Values) -> Option<askama::Result<String>>;
+}
+
+struct View<T>(T);
+
+impl<T: Template + Serialize + Send + Sync> Page for View<T> {
+    fn json(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(&self.0)
+    }
+
+    fn html(&self, values: &dyn askama::Values) -> Option<askama::Result<String>> {
+        Some(self.0.render_with_values(values))
+    }
+}
+
+struct Data<T>(T);
+
+impl<T: Serialize + Send + Sync> Page for Data<T> {
+    fn json(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(&self.0)
+    }
+
+    fn html(&self, _: &dyn askama::Values) -> Option<askama::Result<String>> {
+        None
+    }
+}
+
+struct Markup<T>(T);
+
+impl<T: Template + Send + Sync> Page for Markup<T> {
+    fn json(&self) -> serde_json::Result<Vec<u8>> {
+        Ok(b"null".to_vec())
+    }
+
+    fn html(&self, values: &dyn askama::Values) -> Option<askama::Result<String>> {
+        Some(self.0.render_with_values(values))
+    }
+}
+
+#[derive(Clone)]
+pub enum Reply {
+    Show(Arc<dyn Page>),
+    /// `at` is the resource's path in the portal and below `/v1` alike, without the program; what has no
+    /// address of its own has none.
+    Created {
+        at: Option<String>,
+        page: Arc<dyn Page>,
+    },
+    /// An earlier answer to the same `Idempotency-Key`, whole.
+    Replayed {
+        status: StatusCode,
+        location: Option<String>,
+        body: String,
+    },
+    /// Somewhere else, in the portal only.
+    Go(String),
+}
+
+impl Reply {
+    /// A page that is both.
+    pub fn show(page: impl Template + Serialize + Send + Sync + 'static) -> Self {
+        Self::Show(Arc::new(View(page)))
+    }
+
+    /// Data that only programs ask for.
+    pub fn data(data: impl Serialize + Send + Sync + 'static) -> Self {
+        Self::Show(Arc::new(Data(data)))
+    }
+
+    /// A page that only browsers have.
+    pub fn page(page: impl Template + Send + Sync + 'static) -> Self {
+        Self::Show(Arc::new(Markup(page)))
+    }
+
+    pub fn created(at: String, data: impl Serialize + Send + Sync + 'static) -> Self {
+        Self::Created { at: Some(at), page: Arc::new(Data(data)) }
+    }
+
+    pub fn recorded(data: impl Serialize + Send + Sync + 'static) -> Self {
+        Self::Created { at: None, page: Arc::new(Data(data)) }
+    }
+}
+
+/// The status stands until the tree's layer gives the reply its form: a forgotten layer is loud.
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
