@@ -1,0 +1,9 @@
+//! What the stories stand on: a database of one's own, the real server in front of it, and clients.
+
+pub mod database;
+pub mod process;
+pub mod site;
+
+pub use database::Database;
+pub use process::Process;
+pub use site::{Answer, Api, Site};
