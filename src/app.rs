@@ -1,6 +1,6 @@
 //! What every handler, job and command is given.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use crate::{
     clock::Clock,
@@ -12,8 +12,12 @@ use crate::{
     web::caches::Caches,
 };
 
+/// Cheap to clone: every request holds several.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+#[derive(Clone)]
+pub struct Parts {
     pub db: Db,
     pub clock: Clock,
     pub ids: Arc<Ids>,
@@ -31,17 +35,28 @@ impl App {
         let db = Db::open(&config.database_url).await?;
         migrate::run(&db, clock.now()).await?;
         let ids = Ids::new(migrate::next_instance(&db).await?);
-        Ok(Self {
+        Ok(Self::new(Parts {
             db,
             clock,
             ids: Arc::new(ids),
             config: Arc::new(config),
             secret: Arc::new(secret),
             caches: Arc::default(),
-        })
+        }))
+    }
+
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
     }
 
     pub fn act(&self, program: Arc<Program>, actor: Actor) -> Act {
         Act { program, actor, now: self.clock.now(), ids: Arc::clone(&self.ids), secret: Arc::clone(&self.secret) }
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }

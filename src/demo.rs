@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::{
-    app::App,
+    app::{App, Parts},
     clock::Clock,
     domain::{
         affiliate::{PaymentMethod, Status},
@@ -123,7 +123,7 @@ pub async fn fill(app: &App) -> Result<(), Box<dyn std::error::Error>> {
     // A number of its own: ids of a year ago, then of today, whatever the system's clock does meanwhile.
     let ids = Arc::new(Ids::new(store::migrate::next_instance(&app.db).await?));
     let (now, clock) = (app.clock.now(), Clock::set_to(app.clock.now()));
-    let year = App { clock, ids, ..app.clone() };
+    let year = App::new(Parts { clock, ids, ..Parts::clone(app) });
     let key =
         app.db.write(move |tx| Box::pin(async move { Year::new(year, now).live(tx, password_hash).await })).await?;
     println!("The demo program is filled. Sign in at {}login", app.config.base_url);

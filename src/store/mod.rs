@@ -30,17 +30,11 @@ mod types;
 use std::{
     ops::{Deref, DerefMut},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
-use tokio::time::timeout;
 
 pub(crate) use sqlite::FromLite;
-
-/// How long a caller waits for the database before it is told that there is none. Below the 10 s in
-/// which every request is answered.
-const PATIENCE: Duration = Duration::from_secs(8);
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -181,7 +175,8 @@ impl Db {
     }
 
     /// Runs `work` in a transaction of its own and answers after the commit is on disk. An error, the
-    /// work's own too, leaves nothing behind. The work awaits the database and nothing else.
+    /// work's own too, leaves nothing behind. The work awaits the database and nothing else. A caller who
+    /// stops waiting before it has begun takes it back.
     ///
     /// # Errors
     /// The work's own, or that there is no database.
@@ -191,22 +186,18 @@ impl Db {
         E: From<Error> + Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
-        let outcome = match self {
-            Self::Sqlite(lite) => timeout(PATIENCE, lite.write(work)).await,
+        match self {
+            Self::Sqlite(lite) => lite.write(work).await,
             Self::Postgres(pg) => {
-                timeout(PATIENCE, async {
-                    let mut tx = Tx::Postgres(pg.begin("BEGIN").await?);
-                    let done = work(&mut tx).await?;
-                    match tx {
-                        Tx::Postgres(connection) => connection.commit().await?,
-                        Tx::Sqlite(_) => {}
-                    }
-                    Ok(done)
-                })
-                .await
+                let mut tx = Tx::Postgres(pg.begin("BEGIN").await?);
+                let done = work(&mut tx).await?;
+                match tx {
+                    Tx::Postgres(connection) => connection.commit().await?,
+                    Tx::Sqlite(_) => {}
+                }
+                Ok(done)
             }
-        };
-        outcome.unwrap_or_else(|_| Err(Error::Unavailable("no answer in time".into()).into()))
+        }
     }
 
     /// Counts a click, together with all others that are waiting; answers after their commit is on disk.
@@ -214,11 +205,10 @@ impl Db {
     /// # Errors
     /// When there is no database, or more is waiting than memory should hold.
     pub async fn click(&self, click: clicks::NewClick) -> Result<clicks::Outcome, Error> {
-        let outcome = match self {
-            Self::Sqlite(lite) => timeout(PATIENCE, lite.click(click)).await,
-            Self::Postgres(pg) => timeout(PATIENCE, pg.click(click)).await,
-        };
-        outcome.unwrap_or_else(|_| Err(Error::Unavailable("no answer in time".into())))
+        match self {
+            Self::Sqlite(lite) => lite.click(click).await,
+            Self::Postgres(pg) => pg.click(click).await,
+        }
     }
 
     /// Writes a consistent copy, while others go on writing. SQLite only.

@@ -46,22 +46,20 @@ pub const ACCOUNT: &str = "account";
 /// Guards the portal and gives what its handlers say the form of pages.
 pub async fn front(State(app): State<App>, session: Session, request: Request, next: Next) -> Response {
     let id = guard::RequestId::new(&app);
-    let (parts, body) = request.into_parts();
-    let wanted = parts.uri.path().to_owned();
-    let refused = guard::same_site(&app, &parts).err();
+    let wanted = request.uri().path().to_owned();
     let mut shell =
         Shell { program: None, is_signed_in: account(&session).await.is_some(), stylesheet: assets::stylesheet() };
-    let response = match refused {
-        Some(failure) => failure.into_response(),
-        None => {
-            let handling = AssertUnwindSafe(next.run(Request::from_parts(parts, body))).catch_unwind();
-            guard::in_time(handling).await.unwrap_or_else(Failure::into_response)
-        }
-    };
+    let response = handle(&app, request, next).await.unwrap_or_else(Failure::into_response);
     if let Some(Caller { program, .. }) = response.extensions().get::<Caller>() {
         shell.program = Some((program.name.clone(), program.slug.clone()));
     }
     guard::secured(represent(response, &shell, &id, &wanted), &app, &id)
+}
+
+async fn handle(app: &App, request: Request, next: Next) -> Result<Response, Failure> {
+    guard::same_site(app, request.method(), request.headers())?;
+    let request = guard::arrived(request).await?;
+    guard::in_time(AssertUnwindSafe(next.run(request)).catch_unwind()).await
 }
 
 fn represent(mut response: Response, shell: &Shell, id: &guard::RequestId, wanted: &str) -> Response {

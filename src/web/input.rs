@@ -8,6 +8,7 @@ use axum::{
 };
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
 use tokio::time::timeout;
 
 use super::{body::Fields, failure::Failure, once::Once};
@@ -162,6 +163,9 @@ pub async fn read(headers: &HeaderMap, mut body: axum::body::Body) -> Result<Byt
             let frame = frame.map_err(|_| Failure::invalid("The body broke off"))?;
             let Ok(data) = frame.into_data() else { continue };
             seen += data.len();
+            if whole.is_empty() && body.is_end_stream() && seen <= BODY_LIMIT {
+                return Ok(data);
+            }
             if seen <= BODY_LIMIT {
                 whole.extend_from_slice(&data);
             } else if seen > DRAINED {

@@ -29,12 +29,10 @@ pub async fn front(State(app): State<App>, mut request: Request, next: Next) -> 
     let mut allowance = None;
     let admitted = if request.uri().path() == OPEN { Ok(()) } else { admit(&app, &mut request, &mut allowance).await };
     let response = match admitted {
-        Ok(()) => match guard::in_time(AssertUnwindSafe(next.run(request)).catch_unwind()).await {
-            Ok(response) => represent(response, &id),
-            Err(failure) => error(&failure, &id),
-        },
-        Err(failure) => error(&failure, &id),
+        Ok(()) => handle(request, next).await,
+        Err(failure) => Err(failure),
     };
+    let response = response.map_or_else(|failure| error(&failure, &id), |response| represent(response, &id));
     let mut response = guard::secured(response, &app, &id);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -44,6 +42,11 @@ pub async fn front(State(app): State<App>, mut request: Request, next: Next) -> 
         headers.insert(RESET, reset.into());
     }
     response
+}
+
+async fn handle(request: Request, next: Next) -> Result<Response, Failure> {
+    let request = guard::arrived(request).await?;
+    guard::in_time(AssertUnwindSafe(next.run(request)).catch_unwind()).await
 }
 
 async fn admit(app: &App, request: &mut Request, allowance: &mut Option<Allowance>) -> Result<(), Failure> {

@@ -32,7 +32,7 @@ use std::sync::LazyLock;
 use axum::{
     Router,
     middleware::from_fn_with_state,
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi as _;
@@ -94,11 +94,14 @@ fn public(app: &App) -> Router<App> {
 }
 
 pub fn router(app: App) -> Router {
+    let front = from_fn_with_state(app.clone(), json::front);
     let v1: Router<App> = Router::from(api())
         .fallback(async || Failure::no_route())
         .method_not_allowed_fallback(async || Failure::wrong_method())
-        .layer(from_fn_with_state(app.clone(), json::front));
-    Router::new().nest("/v1", v1).merge(public(&app)).merge(portal(&app)).with_state(app)
+        .layer(front.clone());
+    // Nesting leaves out the one address that ends where the nest begins.
+    let root = Router::new().route("/v1/", any(async || Failure::no_route())).layer(front);
+    Router::new().nest("/v1", v1).merge(root).merge(public(&app)).merge(portal(&app)).with_state(app)
 }
 
 /// The OpenAPI document.
