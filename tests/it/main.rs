@@ -3,6 +3,7 @@
 
 mod support;
 
+mod affiliate_changes;
 mod affiliates;
 mod authorisation;
 mod bodies;
