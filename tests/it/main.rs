@@ -5,6 +5,7 @@ mod support;
 
 mod affiliate_changes;
 mod affiliates;
+mod attribution;
 mod authorisation;
 mod bodies;
 mod commands;
