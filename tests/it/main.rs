@@ -8,6 +8,7 @@ mod affiliates;
 mod attribution;
 mod authorisation;
 mod bodies;
+mod bulk_decisions;
 mod commands;
 mod commissions;
 mod conversions;
