@@ -98,7 +98,9 @@ pub fn router(app: App) -> Router {
         .fallback(async || Failure::no_route())
         .method_not_allowed_fallback(async || Failure::wrong_method())
         .layer(from_fn_with_state(app.clone(), json::front));
-    Router::new().nest("/v1", v1).merge(public(&app)).merge(portal(&app)).with_state(app)
+    // Nesting leaves `/v1/` itself to the portal, which would answer it with a page.
+    let bare = v1.clone().with_state::<()>(app.clone());
+    Router::new().nest("/v1", v1).route_service("/v1/", bare).merge(public(&app)).merge(portal(&app)).with_state(app)
 }
 
 /// The OpenAPI document.
