@@ -218,7 +218,7 @@ pub async fn convert(
         products: given.products,
     };
     if query.get("dryRun") == Some("true") {
-        return preview(&app, &act, &sale).await;
+        return preview(&app, &act, input.once.as_ref(), &sale).await;
     }
     record(&app, act, input.once, sale).await
 }
@@ -235,8 +235,9 @@ async fn record(app: &App, act: Act, promise: Option<Once>, sale: Sale) -> Resul
     .await
 }
 
-async fn preview(app: &App, act: &Act, sale: &Sale) -> Result<Reply, Failure> {
+async fn preview(app: &App, act: &Act, promise: Option<&Once>, sale: &Sale) -> Result<Reply, Failure> {
     let mut tx = app.db.read().await?;
+    once::unused(&mut tx, act, promise).await?;
     let converted = match conversions::decide(&mut tx, act, sale).await? {
         Decided::Known(known) => {
             let id = known.id;
