@@ -95,8 +95,8 @@ async fn after_the_window_a_valid_code_decides() {
     assert_eq!((&sale["attributedBy"], &sale["conflict"]), (&json!("code_after_expired_click"), &json!(true)));
     let again = convert(&site, &body).await;
     assert_eq!((again.status.as_u16(), &again.text), (200, &made.text));
-    let same = convert(&site, &json!({ "clickId": click, "referralCode": "clicked", "amount": 1 })).await;
-    assert_eq!(shown(&site, &same).await["conflict"], false);
+    let agreed = convert(&site, &json!({ "clickId": click, "referralCode": "clicked", "amount": 1 })).await;
+    assert_eq!(shown(&site, &agreed).await["conflict"], false);
     site.set_affiliate(&coded, "blocked").await;
     convert(&site, &json!({ "clickId": click, "referralCode": "coded", "amount": 1 })).await.refuses("referralCode");
     site.check_ledger().await;

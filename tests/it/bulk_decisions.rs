@@ -98,3 +98,32 @@ async fn rival_batches_in_opposite_orders_all_get_an_answer() {
     assert_eq!(site.api.get("/commissions?status=pending").await.data()["total"], 0);
     site.check_ledger().await;
 }
+
+#[tokio::test]
+async fn batches_whose_affiliates_cross_all_get_an_answer() {
+    let site = Site::start().await;
+    let (a, b) = (site.affiliate("aaa").await, site.affiliate("bbb").await);
+    let mut batches: Vec<Vec<String>> = Vec::new();
+    for round in 0..6 {
+        // Oldest first: one batch meets a and then b, the next b and then a.
+        let mut batch = Vec::new();
+        for place in 0..6 {
+            let (code, affiliate) = if (round + place / 3) % 2 == 0 { ("aaa", &a) } else { ("bbb", &b) };
+            site.api.sale(code, "10", &format!("o-{round}-{place}")).await;
+            batch.push(site.api.newest_commission(affiliate).await);
+        }
+        batches.push(batch);
+    }
+    for status in ["approved", "rejected", "approved", "paid"] {
+        let decide = |batch: &Vec<String>| {
+            let (api, body) = (site.api.clone(), json!({ "ids": batch, "status": status }));
+            async move { api.post("/commissions/status", &body).await }
+        };
+        for answer in futures_util::future::join_all(batches.iter().map(decide)).await {
+            assert_eq!(answer.status, 200, "{status}: {answer:?}");
+            assert!(answer.data()["results"].as_array().unwrap().iter().all(|result| result["success"] == true));
+        }
+    }
+    assert_eq!(site.api.get("/commissions?status=paid").await.data()["total"], 36);
+    site.check_ledger().await;
+}

@@ -196,6 +196,25 @@ async fn customer_and_products_are_kept_as_given() {
 }
 
 #[tokio::test]
+async fn one_customer_buying_twenty_times_at_once_is_one_customer() {
+    let site = Site::start().await;
+    site.affiliate("loved").await;
+    let buy = |n: usize| {
+        let api = site.api.clone();
+        let customer = if n.is_multiple_of(2) { json!({ "id": "c-1" }) } else { json!({ "email": "C@Example.com" }) };
+        let body = json!({ "referralCode": "loved", "amount": 1, "orderId": format!("o-{n}"), "customer": customer });
+        async move { api.post("/referrals/convert", &body).await }
+    };
+    let answers = futures_util::future::join_all((0..20).map(buy)).await;
+    assert!(answers.iter().all(|answer| answer.status == 201), "{answers:?}");
+    assert_eq!(site.database.number("SELECT COUNT(*) FROM customers").await, 2);
+    let clear = "SELECT COUNT(*) FROM customers WHERE identity LIKE '%xample%'";
+    assert_eq!(site.database.number(clear).await, 0, "an address is known by its hash");
+    assert_eq!(site.database.number(CONVERSIONS).await, 20);
+    site.check_ledger().await;
+}
+
+#[tokio::test]
 async fn a_dry_run_answers_and_writes_nothing() {
     let site = Site::start().await;
     let affiliate = site.affiliate("dry").await;

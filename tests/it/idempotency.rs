@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::{Connection as _, PgConnection};
 
 use crate::support::{Answer, Api, Database, Site};
 
@@ -176,6 +177,48 @@ async fn the_same_key_at_once_is_done_once() {
     }
     assert_eq!(site.database.number("SELECT COUNT(*) FROM conversions").await, 1);
     site.check_ledger().await;
+}
+
+/// Somebody else's transaction, which every key has to wait for.
+enum Held {
+    Sqlite(rusqlite::Connection),
+    Postgres(PgConnection),
+}
+
+impl Held {
+    async fn begin(database: &Database) -> Self {
+        if let Some(file) = database.url.strip_prefix("sqlite://") {
+            let connection = rusqlite::Connection::open(file).unwrap();
+            connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+            return Self::Sqlite(connection);
+        }
+        let mut connection = PgConnection::connect(&database.url).await.unwrap();
+        sqlx::raw_sql("BEGIN; LOCK TABLE idempotency IN EXCLUSIVE MODE").execute(&mut connection).await.unwrap();
+        Self::Postgres(connection)
+    }
+
+    async fn end(self) {
+        match self {
+            Self::Sqlite(connection) => connection.execute_batch("COMMIT").unwrap(),
+            Self::Postgres(mut connection) => drop(sqlx::raw_sql("COMMIT").execute(&mut connection).await.unwrap()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn while_the_first_is_running_the_second_is_told_to_come_again() {
+    let site = Site::start().await;
+    let held = Held::begin(&site.database).await;
+    let body = person(1);
+    let both = [post(&site, "/affiliates", "k", &body), post(&site, "/affiliates", "k", &body)].map(Box::pin);
+    // Neither can finish its work, so the first answer is the refusal.
+    let (refused, _, mut rest) = futures_util::future::select_all(both).await;
+    refused.refuses("Idempotency-Key");
+    assert_eq!(refused.header("retry-after"), "1");
+    held.end().await;
+    let first = rest.pop().unwrap().await;
+    assert_eq!(first.status, 201, "{first:?}");
+    replays(&post(&site, "/affiliates", "k", &body).await, &first);
 }
 
 #[tokio::test]
