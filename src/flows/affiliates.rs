@@ -43,12 +43,10 @@ pub async fn create(tx: &mut Tx, act: &Act, new: &NewAffiliate) -> Result<Joined
         return Err(email_taken());
     }
     let code = match &new.code {
-        Some(code) => code.clone(),
-        None => free_code(tx, act, &new.name).await?,
+        Some(code) if codes::take(tx, program, id, code, act.now).await? => code.clone(),
+        Some(_) => return Err(code_taken()),
+        None => take_free_code(tx, act, id, &new.name).await?,
     };
-    if !codes::take(tx, program, id, &code, act.now).await? {
-        return Err(code_taken());
-    }
     totals::start_affiliate(tx, program, id).await?;
     totals::count_affiliate(tx, program, Status::Active, 1).await?;
     act.audit(tx, "affiliate.created", id, Change::default()).await?;
@@ -63,9 +61,13 @@ fn code_taken() -> Refusal {
     Refusal::field("referralCode", "is already taken in the program")
 }
 
-async fn free_code(tx: &mut Tx, act: &Act, name: &str) -> Result<Code, Refusal> {
+/// Takes the first that is free. Looking first is not enough: somebody else may be taking the same at this
+/// moment, and who did not choose a code must not be told that it is taken.
+async fn take_free_code(tx: &mut Tx, act: &Act, id: AffiliateId, name: &str) -> Result<Code, Refusal> {
     for code in code::suggestions(name, rand::random) {
-        if codes::is_free(tx, act.program.id, &code).await? {
+        if codes::is_free(tx, act.program.id, &code).await?
+            && codes::take(tx, act.program.id, id, &code, act.now).await?
+        {
             return Ok(code);
         }
     }

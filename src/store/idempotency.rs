@@ -34,13 +34,15 @@ pub async fn claim(tx: &mut Tx, program: ProgramId, key: &str, fingerprint: &str
     Ok(claimed == 1)
 }
 
-pub async fn kept(tx: &mut Tx, program: ProgramId, key: &str) -> Result<Option<Kept>, Error> {
+pub async fn kept(tx: &mut Tx, program: ProgramId, key: &str, now: Time) -> Result<Option<Kept>, Error> {
     fetch_optional!(
         Kept,
         tx,
-        "SELECT fingerprint, status, location, body FROM idempotency WHERE program_id = $1 AND key = $2",
+        "SELECT fingerprint, status, location, body FROM idempotency
+         WHERE program_id = $1 AND key = $2 AND created_at > $3",
         program,
-        key
+        key,
+        oldest(now)
     )
 }
 

@@ -140,9 +140,9 @@ async fn whole(tx: &mut Tx, program: ProgramId, currency: Currency, id: Affiliat
 }
 
 /// List affiliates, newest first.
-#[utoipa::path(get, path = "/affiliates", tag = "Affiliates",
+#[utoipa::path(get, operation_id = "listAffiliates", path = "/affiliates", tag = "Affiliates",
     params(super::openapi::Window, ("status" = Option<Status>, Query, description = "Only affiliates of this status")),
-    responses((status = 200, body = super::openapi::Envelope<Index>), super::openapi::Errors))]
+    responses((status = 200, description = "A page of affiliates", body = super::openapi::Envelope<Index>), super::openapi::Errors))]
 pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Reply, Failure> {
     let window = query.window()?;
     let status = query.parsed("status", Status::parse)?;
@@ -156,8 +156,8 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
 }
 
 /// Get one affiliate with its code and payment method.
-#[utoipa::path(get, path = "/affiliates/{id}", tag = "Affiliates", params(("id" = String, Path, example = "aff_123456")),
-    responses((status = 200, body = super::openapi::Envelope<Show>), super::openapi::Errors))]
+#[utoipa::path(get, operation_id = "getAffiliate", path = "/affiliates/{id}", tag = "Affiliates", params(("id" = String, Path, example = "aff_123456")),
+    responses((status = 200, description = "The affiliate", body = super::openapi::Envelope<Show>), super::openapi::Errors))]
 pub async fn show(me: Reads, State(app): State<App>, PathId(id): PathId<id::Affiliate>) -> Result<Reply, Failure> {
     let mut tx = app.db.read().await?;
     let show = whole(&mut tx, me.program.id, me.program.currency, id).await?;
@@ -165,9 +165,9 @@ pub async fn show(me: Reads, State(app): State<App>, PathId(id): PathId<id::Affi
 }
 
 /// Create an affiliate. They are active at once.
-#[utoipa::path(post, path = "/affiliates", tag = "Affiliates", params(super::openapi::IdempotencyKey),
+#[utoipa::path(post, operation_id = "createAffiliate", path = "/affiliates", tag = "Affiliates", params(super::openapi::IdempotencyKey),
     request_body = super::openapi::NewAffiliate,
-    responses((status = 201, body = super::openapi::Envelope<Created>), super::openapi::Errors))]
+    responses((status = 201, description = "The affiliate, active", body = super::openapi::Envelope<Created>), super::openapi::Errors))]
 pub async fn create(me: Writes, State(app): State<App>, input: Input<NewAffiliate>) -> Result<Reply, Failure> {
     let new = input.value;
     once::write(&app, me.act(&app), input.once, move |tx, act| {
@@ -188,9 +188,9 @@ pub async fn create(me: Writes, State(app): State<App>, input: Input<NewAffiliat
 }
 
 /// Change an affiliate. What is left out stays; `null` clears what may be empty.
-#[utoipa::path(patch, path = "/affiliates/{id}", tag = "Affiliates", params(("id" = String, Path, example = "aff_123456")),
+#[utoipa::path(patch, operation_id = "updateAffiliate", path = "/affiliates/{id}", tag = "Affiliates", params(("id" = String, Path, example = "aff_123456")),
     request_body = super::openapi::EditAffiliate,
-    responses((status = 200, body = super::openapi::Envelope<Show>), super::openapi::Errors))]
+    responses((status = 200, description = "The affiliate as changed", body = super::openapi::Envelope<Show>), super::openapi::Errors))]
 pub async fn update(
     me: Writes,
     State(app): State<App>,

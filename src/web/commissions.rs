@@ -122,11 +122,11 @@ pub struct Decision {
 }
 
 /// List commissions, newest first.
-#[utoipa::path(get, path = "/commissions", tag = "Commissions",
+#[utoipa::path(get, operation_id = "listCommissions", path = "/commissions", tag = "Commissions",
     params(super::openapi::Window,
         ("affiliateId" = Option<String>, Query, description = "Only this affiliate's"),
         ("status" = Option<Status>, Query, description = "Only commissions of this status")),
-    responses((status = 200, body = super::openapi::Envelope<Index>), super::openapi::Errors))]
+    responses((status = 200, description = "A page of commissions", body = super::openapi::Envelope<Index>), super::openapi::Errors))]
 pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Reply, Failure> {
     let window = query.window()?;
     let (of, status) = (query.id::<id::Affiliate>()?, query.parsed("status", Status::parse)?);
@@ -194,8 +194,8 @@ pub struct Show {
 }
 
 /// Get one commission with its explanation.
-#[utoipa::path(get, path = "/commissions/{id}", tag = "Commissions", params(("id" = String, Path, example = "comm_456789")),
-    responses((status = 200, body = super::openapi::Envelope<Show>), super::openapi::Errors))]
+#[utoipa::path(get, operation_id = "getCommission", path = "/commissions/{id}", tag = "Commissions", params(("id" = String, Path, example = "comm_456789")),
+    responses((status = 200, description = "The commission, explained", body = super::openapi::Envelope<Show>), super::openapi::Errors))]
 pub async fn show(me: Reads, State(app): State<App>, PathId(id): PathId<id::Commission>) -> Result<Reply, Failure> {
     let mut tx = app.db.read().await?;
     let found = store::commissions::by_id(&mut tx, me.program.id, id).await?;
@@ -269,9 +269,9 @@ impl FromFields for NewStatus {
 }
 
 /// Approve, pay or reject a commission.
-#[utoipa::path(put, path = "/commissions/{id}/status", tag = "Commissions", params(("id" = String, Path, example = "comm_456789")),
+#[utoipa::path(put, operation_id = "updateCommissionStatus", path = "/commissions/{id}/status", tag = "Commissions", params(("id" = String, Path, example = "comm_456789")),
     request_body = super::openapi::NewStatus,
-    responses((status = 200, body = super::openapi::Envelope<Decision>), super::openapi::Errors))]
+    responses((status = 200, description = "The commission as it is now", body = super::openapi::Envelope<Decision>), super::openapi::Errors))]
 pub async fn decide(
     me: Writes,
     State(app): State<App>,
@@ -337,9 +337,9 @@ pub struct OutcomeError {
 }
 
 /// Decide many commissions at once: one result each, in order. Those that cannot be decided stay as they are.
-#[utoipa::path(post, path = "/commissions/status", tag = "Commissions", params(super::openapi::IdempotencyKey),
+#[utoipa::path(post, operation_id = "updateCommissionStatuses", path = "/commissions/status", tag = "Commissions", params(super::openapi::IdempotencyKey),
     request_body = super::openapi::NewStatuses,
-    responses((status = 200, body = super::openapi::Envelope<Results>), super::openapi::Errors))]
+    responses((status = 200, description = "One result for each id, in order", body = super::openapi::Envelope<Results>), super::openapi::Errors))]
 pub async fn decide_many(me: Writes, State(app): State<App>, input: Input<NewStatuses>) -> Result<Reply, Failure> {
     let NewStatuses { ids, new } = input.value;
     once::write(&app, me.act(&app), input.once, move |tx, act| {

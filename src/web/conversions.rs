@@ -86,9 +86,9 @@ pub struct Show {
 }
 
 /// List conversions, newest first.
-#[utoipa::path(get, path = "/conversions", tag = "Conversions",
+#[utoipa::path(get, operation_id = "listConversions", path = "/conversions", tag = "Conversions",
     params(super::openapi::Window, ("affiliateId" = Option<String>, Query, description = "Only this affiliate's")),
-    responses((status = 200, body = super::openapi::Envelope<Index>), super::openapi::Errors))]
+    responses((status = 200, description = "A page of conversions", body = super::openapi::Envelope<Index>), super::openapi::Errors))]
 pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Reply, Failure> {
     let window = query.window()?;
     let of = query.id::<id::Affiliate>()?;
@@ -102,8 +102,8 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
 }
 
 /// Get one conversion with the evidence that credited it.
-#[utoipa::path(get, path = "/conversions/{id}", tag = "Conversions", params(("id" = String, Path, example = "conv_xyz789")),
-    responses((status = 200, body = super::openapi::Envelope<Show>), super::openapi::Errors))]
+#[utoipa::path(get, operation_id = "getConversion", path = "/conversions/{id}", tag = "Conversions", params(("id" = String, Path, example = "conv_xyz789")),
+    responses((status = 200, description = "The conversion", body = super::openapi::Envelope<Show>), super::openapi::Errors))]
 pub async fn show(me: Reads, State(app): State<App>, PathId(id): PathId<id::Conversion>) -> Result<Reply, Failure> {
     let mut tx = app.db.read().await?;
     let found = store::conversions::by_id(&mut tx, me.program.id, id).await?;
@@ -178,11 +178,11 @@ pub struct ShowRefund {
 }
 
 /// Refund a conversion, in part or all that is left. The same `refundId` again answers as it first did.
-#[utoipa::path(post, path = "/conversions/{id}/refunds", tag = "Conversions",
+#[utoipa::path(post, operation_id = "createRefund", path = "/conversions/{id}/refunds", tag = "Conversions",
     params(super::openapi::IdempotencyKey, ("id" = String, Path, example = "conv_xyz789")),
     request_body = Option<super::openapi::NewRefund>,
     responses(
-        (status = 201, body = super::openapi::Envelope<ShowRefund>),
+        (status = 201, description = "The recorded refund", body = super::openapi::Envelope<ShowRefund>),
         (status = 200, description = "The refund was recorded before", body = super::openapi::Envelope<ShowRefund>),
         super::openapi::Errors))]
 pub async fn refund(

@@ -20,14 +20,16 @@ const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// The one path under `/v1` that needs no key.
+/// The one path under `/v1` that needs no key. One that is sent is counted all the same.
 const OPEN: &str = "/openapi.json";
 
 /// Admits the request by its key, then gives what came of it the form of the reference.
 pub async fn front(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = guard::RequestId::new(&app);
     let mut allowance = None;
-    let admitted = if request.uri().path() == OPEN { Ok(()) } else { admit(&app, &mut request, &mut allowance).await };
+    let is_open = request.uri().path() == OPEN;
+    let admitted = admit(&app, &mut request, &mut allowance).await;
+    let admitted = if is_open && allowance.is_none() { Ok(()) } else { admitted };
     let response = match admitted {
         Ok(()) => handle(request, next).await,
         Err(failure) => Err(failure),

@@ -69,6 +69,22 @@ impl Drop for Turn {
     }
 }
 
+fn used_otherwise() -> Failure {
+    Failure::field("Idempotency-Key", "was used with another path, query or body")
+}
+
+/// For a request that writes nothing, and so has nothing kept: its key must not stand for another.
+///
+/// # Errors
+/// 400 when it does.
+pub async fn unused(tx: &mut Tx, act: &Act, once: Option<&Once>) -> Result<(), Failure> {
+    let Some(Once { key, .. }) = once else { return Ok(()) };
+    match idempotency::kept(tx, act.program.id, key, act.now).await? {
+        None => Ok(()),
+        Some(_) => Err(used_otherwise()),
+    }
+}
+
 /// Runs the work in a transaction; with a key, at most once.
 ///
 /// # Errors
@@ -89,9 +105,10 @@ where
             Box::pin(async move {
                 let _turn = turn;
                 if !idempotency::claim(tx, program, &key, &fingerprint, act.now).await? {
-                    let kept = idempotency::kept(tx, program, &key).await?.ok_or_else(Failure::still_running)?;
+                    let kept = idempotency::kept(tx, program, &key, act.now).await?;
+                    let kept = kept.ok_or_else(Failure::still_running)?;
                     if kept.fingerprint != fingerprint {
-                        return Err(Failure::field("Idempotency-Key", "was used with another path, query or body"));
+                        return Err(used_otherwise());
                     }
                     let status = input::status(kept.status);
                     return Ok(Reply::Replayed { status, location: kept.location, body: kept.body });

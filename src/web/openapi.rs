@@ -29,6 +29,8 @@ use crate::{
     servers((url = "/v1")),
     security(("key" = [])),
     modifiers(&Key),
+    // What only the shared error responses name is not found by the routes.
+    components(schemas(ErrorEnvelope)),
     tags(
         (name = "Affiliates", description = "Who earns"),
         (name = "Referrals", description = "Clicks and conversions as they happen"),
@@ -49,7 +51,7 @@ impl Modify for Key {
 }
 
 /// Get this document. Needs no key.
-#[utoipa::path(get, path = "/openapi.json", tag = "Program", security(()), responses((status = 200, body = Object, content_type = "application/json")))]
+#[utoipa::path(get, operation_id = "getOpenapi", path = "/openapi.json", tag = "Program", security(()), responses((status = 200, description = "This document", body = Object, content_type = "application/json")))]
 pub async fn show(State(_): State<App>) -> Response {
     let mut response = super::document_json().clone().into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -36,8 +36,8 @@ pub struct Show {
 }
 
 /// Get the program's settings.
-#[utoipa::path(get, path = "/program", tag = "Program",
-    responses((status = 200, body = super::openapi::Envelope<Show>), super::openapi::Errors))]
+#[utoipa::path(get, operation_id = "getProgram", path = "/program", tag = "Program",
+    responses((status = 200, description = "The program", body = super::openapi::Envelope<Show>), super::openapi::Errors))]
 pub async fn show(me: Reads, State(app): State<App>) -> Result<Reply, Failure> {
     let Program { id, slug, name, currency, rate, attribution_days, landing_url, domains } = &*me.program;
     let program = Settings {

@@ -102,9 +102,9 @@ fn tracked(click: ClickId, outcome: Outcome) -> Result<Reply, Failure> {
 }
 
 /// Record a click.
-#[utoipa::path(post, path = "/referrals/track", tag = "Referrals", params(super::openapi::IdempotencyKey),
+#[utoipa::path(post, operation_id = "trackClick", path = "/referrals/track", tag = "Referrals", params(super::openapi::IdempotencyKey),
     request_body = super::openapi::Track,
-    responses((status = 201, body = super::openapi::Envelope<Tracked>), super::openapi::Errors))]
+    responses((status = 201, description = "The recorded click", body = super::openapi::Envelope<Tracked>), super::openapi::Errors))]
 pub async fn track(me: Tracks, State(app): State<App>, input: Input<Track>) -> Result<Reply, Failure> {
     let act = me.act(&app);
     let click = input.value.click(&act)?;
@@ -194,11 +194,11 @@ impl Converted {
 }
 
 /// Record a conversion. The same order again answers as it first did.
-#[utoipa::path(post, path = "/referrals/convert", tag = "Referrals",
+#[utoipa::path(post, operation_id = "recordConversion", path = "/referrals/convert", tag = "Referrals",
     params(super::openapi::IdempotencyKey, ("dryRun" = Option<bool>, Query, description = "Answer without recording anything")),
     request_body = super::openapi::Convert,
     responses(
-        (status = 201, body = super::openapi::Envelope<Converted>),
+        (status = 201, description = "The recorded conversion", body = super::openapi::Envelope<Converted>),
         (status = 200, description = "The order was recorded before, or nothing was because this is a dry run", body = super::openapi::Envelope<Converted>),
         super::openapi::Errors))]
 pub async fn convert(
@@ -218,7 +218,7 @@ pub async fn convert(
         products: given.products,
     };
     if query.get("dryRun") == Some("true") {
-        return preview(&app, &act, &sale).await;
+        return preview(&app, &act, input.once.as_ref(), &sale).await;
     }
     record(&app, act, input.once, sale).await
 }
@@ -235,8 +235,9 @@ async fn record(app: &App, act: Act, promise: Option<Once>, sale: Sale) -> Resul
     .await
 }
 
-async fn preview(app: &App, act: &Act, sale: &Sale) -> Result<Reply, Failure> {
+async fn preview(app: &App, act: &Act, promise: Option<&Once>, sale: &Sale) -> Result<Reply, Failure> {
     let mut tx = app.db.read().await?;
+    once::unused(&mut tx, act, promise).await?;
     let converted = match conversions::decide(&mut tx, act, sale).await? {
         Decided::Known(known) => {
             let id = known.id;

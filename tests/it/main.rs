@@ -1,16 +1,22 @@
 //! The suite, as one binary: every story is told through the real server, on SQLite, and on PostgreSQL
 //! where `OFFSHOOT_TEST_POSTGRES` names one (see `bin/test`).
 
+#![expect(clippy::unwrap_used, reason = "what a story stands on panics where it breaks, in its helpers too")]
+
 mod support;
 
+mod affiliate_changes;
 mod affiliates;
+mod attribution;
 mod authorisation;
 mod bodies;
+mod bulk_decisions;
 mod commands;
 mod commissions;
 mod conversions;
 mod crash;
 mod demo;
+mod failures;
 mod idempotency;
 mod links;
 mod money;
