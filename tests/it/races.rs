@@ -302,3 +302,49 @@ async fn of_many_uses_of_one_idempotency_key_at_once_one_does_the_work() {
     assert_eq!(site.api.get("/conversions").await.data()["total"], ROUNDS);
     site.check_ledger().await;
 }
+
+/// Everything that touches the same rows at once, in orders that could meet each other half-way.
+#[tokio::test(flavor = "multi_thread")]
+async fn clicks_sales_and_decisions_at_once_do_not_get_in_each_others_way() {
+    let site = Site::start().await;
+    let codes: Vec<String> = (0..6).map(|number| format!("CROSS{number}")).collect();
+    for code in &codes {
+        site.affiliate(code).await;
+    }
+    for round in 0..ROUNDS {
+        for number in 0..24 {
+            // Newer commissions belong to older affiliates.
+            let code = &codes[codes.len() - 1 - number % codes.len()];
+            assert_eq!(site.api.sale(code, "10.00", &format!("cross-{round}-{number}")).await.status, 201);
+        }
+        let list = site.api.get("/commissions?limit=24").await;
+        let ids: Vec<String> = list.data()["commissions"].as_array().unwrap().iter().map(id_of).collect();
+
+        let mut callers: Vec<futures_util::future::BoxFuture<'static, Answer>> = Vec::new();
+        for number in 0..30 {
+            let (api, code) = (site.api.clone(), codes[number % codes.len()].clone());
+            let track = json!({ "referralCode": code });
+            callers.push(Box::pin(async move { api.post("/referrals/track", &track).await }));
+            let (api, code) = (site.api.clone(), codes[(number + 3) % codes.len()].clone());
+            let order = format!("meanwhile-{round}-{number}");
+            callers.push(Box::pin(async move { api.sale(&code, "1.00", &order).await }));
+        }
+        for id in &ids {
+            let (api, id) = (site.api.clone(), id.clone());
+            callers.push(Box::pin(async move { api.decide(&id, "approved").await }));
+        }
+        for part in [ids.clone(), ids.iter().rev().cloned().collect(), ids[5..].to_vec()] {
+            let (api, body) = (site.api.clone(), json!({ "ids": part, "status": "approved" }));
+            callers.push(Box::pin(async move { api.post("/commissions/status", &body).await }));
+        }
+        let answers = at_once(callers).await;
+        assert!(answers.iter().all(|answer| answer.status.is_success()), "{answers:?}");
+        let approved = site.api.get("/commissions?status=approved").await;
+        assert_eq!(approved.data()["total"], 24 * (round + 1));
+    }
+    site.check_ledger().await;
+}
+
+fn id_of(row: &serde_json::Value) -> String {
+    row["id"].as_str().unwrap().to_owned()
+}
