@@ -33,8 +33,13 @@ impl Database {
         Self { folder, url: format!("{base}/{name}"), postgres: Some((server.clone(), name)) }
     }
 
+    /// A database at another address, which is not this one's to drop.
+    pub fn at(url: String) -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), url, postgres: None }
+    }
+
     pub fn is_sqlite(&self) -> bool {
-        self.postgres.is_none()
+        self.url.starts_with("sqlite:")
     }
 
     /// One number from the database itself, past the server.
