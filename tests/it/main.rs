@@ -8,6 +8,7 @@ mod authorisation;
 mod bodies;
 mod commands;
 mod commissions;
+mod connections;
 mod conversions;
 mod crash;
 mod demo;

@@ -231,7 +231,6 @@ async fn on_a_server_of_its_own() -> Option<(Cluster, Wire, Site)> {
     Some((cluster, wire, site))
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_stands_still_is_told_of_and_may_go_on() {
     let Some((cluster, _, site)) = on_a_server_of_its_own().await else { return };
     let load = busy(&site);
@@ -243,7 +242,6 @@ async fn a_server_that_stands_still_is_told_of_and_may_go_on() {
     all_is_well(&site, "only").await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_stopped_and_started_again_is_used_again() {
     let Some((cluster, _, site)) = on_a_server_of_its_own().await else { return };
     for round in ["first", "second"] {
@@ -259,7 +257,6 @@ async fn a_server_that_is_stopped_and_started_again_is_used_again() {
 
 /// As when the server's machine is gone and another takes its address: nobody says so on the connections
 /// that were open.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_out_of_reach_is_told_of_and_found_again() {
     let Some((_cluster, wire, site)) = on_a_server_of_its_own().await else { return };
     let load = busy(&site);
@@ -269,4 +266,17 @@ async fn a_server_that_is_out_of_reach_is_told_of_and_found_again() {
     wire.mend();
     quiet(load).await;
     all_is_well(&site, "only").await;
+}
+
+/// Each on a server of its own, all at the same time, because each of them is mostly waiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_away_is_told_of_and_found_again() {
+    let all = [
+        tokio::spawn(a_server_that_stands_still_is_told_of_and_may_go_on()),
+        tokio::spawn(a_server_that_is_stopped_and_started_again_is_used_again()),
+        tokio::spawn(a_server_that_is_out_of_reach_is_told_of_and_found_again()),
+    ];
+    for one in all {
+        one.await.unwrap();
+    }
 }
