@@ -147,6 +147,26 @@ pub async fn page(
     }
 }
 
+/// Keeps others from moving these until the transaction ends, in the one order that everybody keeps to:
+/// commissions, then the totals of their affiliates, each by id. Without it, deciding several would meet
+/// half-way with somebody who decides one of them, or counts clicks of the same affiliates.
+pub async fn lock(tx: &mut Tx, program: ProgramId, ids: &[CommissionId]) -> Result<(), Error> {
+    let Tx::Postgres(pg) = tx else {
+        // On SQLite whoever writes is alone.
+        return Ok(());
+    };
+    let ids: Vec<i64> = ids.iter().map(|id| id.raw()).collect();
+    for sql in [
+        "SELECT id FROM commissions WHERE program_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE",
+        "SELECT affiliate_id FROM affiliate_totals
+         WHERE affiliate_id IN (SELECT affiliate_id FROM commissions WHERE program_id = $1 AND id = ANY($2))
+         ORDER BY affiliate_id FOR NO KEY UPDATE",
+    ] {
+        sqlx::query(sql).bind(program).bind(&ids).execute(pg.raw()).await?;
+    }
+    Ok(())
+}
+
 #[derive(Debug, Clone, Copy)]
 pub struct Move<'a> {
     pub from: Status,

@@ -168,7 +168,10 @@ impl Db {
         match self {
             Self::Sqlite(lite) => lite.snapshot(work).await,
             Self::Postgres(pg) => {
-                let mut tx = Tx::Postgres(pg.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?);
+                let mut connection = pg.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+                // Such work takes the time it takes.
+                sqlx::query("SET LOCAL statement_timeout = 0").execute(connection.raw()).await?;
+                let mut tx = Tx::Postgres(connection);
                 work(&mut tx).await
             }
         }
@@ -236,11 +239,21 @@ pub fn sqlite_file(url: &str) -> Option<&str> {
     url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"))
 }
 
+/// Sends a statement to PostgreSQL and waits for the answer as long as this connection's user may.
+macro_rules! ask {
+    ($pg:ident, $answer:expr) => {{
+        let patience = $pg.asking();
+        let answer = $crate::store::postgres::in_time(patience, $answer).await;
+        $pg.answered();
+        answer
+    }};
+}
+
 /// Zero or one row of `$row`. The four macros run one literal text on either engine.
 macro_rules! fetch_optional {
     ($row:ty, $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => { match $tx {
         $crate::store::Tx::Sqlite(lite) => $crate::store::sqlite::fetch_optional::<$row>(lite, $sql, &[$(&$bind as &dyn rusqlite::ToSql),*]),
-        $crate::store::Tx::Postgres(pg) => sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_optional(pg.raw()).await.map_err($crate::store::Error::from),
+        $crate::store::Tx::Postgres(pg) => $crate::store::ask!(pg, sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_optional(pg.raw())),
     } };
 }
 
@@ -256,7 +269,7 @@ macro_rules! fetch_one {
 macro_rules! fetch_all {
     ($row:ty, $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => { match $tx {
         $crate::store::Tx::Sqlite(lite) => $crate::store::sqlite::fetch_all::<$row>(lite, $sql, &[$(&$bind as &dyn rusqlite::ToSql),*]),
-        $crate::store::Tx::Postgres(pg) => sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_all(pg.raw()).await.map_err($crate::store::Error::from),
+        $crate::store::Tx::Postgres(pg) => $crate::store::ask!(pg, sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_all(pg.raw())),
     } };
 }
 
@@ -264,7 +277,7 @@ macro_rules! fetch_all {
 macro_rules! execute {
     ($tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => { match $tx {
         $crate::store::Tx::Sqlite(lite) => $crate::store::sqlite::execute(lite, $sql, &[$(&$bind as &dyn rusqlite::ToSql),*]),
-        $crate::store::Tx::Postgres(pg) => sqlx::query($sql)$(.bind($bind))*.execute(pg.raw()).await.map(|done| done.rows_affected()).map_err($crate::store::Error::from),
+        $crate::store::Tx::Postgres(pg) => $crate::store::ask!(pg, sqlx::query($sql)$(.bind($bind))*.execute(pg.raw())).map(|done| done.rows_affected()),
     } };
 }
 
@@ -288,4 +301,4 @@ macro_rules! row {
     };
 }
 
-pub(crate) use {execute, fetch_all, fetch_one, fetch_optional, row};
+pub(crate) use {ask, execute, fetch_all, fetch_one, fetch_optional, row};

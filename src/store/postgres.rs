@@ -1,6 +1,9 @@
 //! PostgreSQL: a pool, and one task that counts all clicks that are waiting in one statement.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use sqlx::{
     PgConnection, PgPool,
@@ -17,35 +20,121 @@ use super::{
 
 const QUEUE: usize = 4_096;
 const BATCH: usize = 1_024;
+/// How long one statement of a read may take: with the 4 s for a connection, below the 10 s in which every
+/// request is answered.
+const READ_TIME: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 pub struct Postgres {
     pool: PgPool,
+    doubt: Doubt,
     clicks: mpsc::Sender<Click>,
 }
 
 type Click = (NewClick, oneshot::Sender<Result<Outcome, Error>>);
 
 /// One connection, inside a transaction or not.
-pub enum Connection {
+pub struct Connection {
+    /// Declared before the connection, so that it is dropped before it.
+    hold: Hold,
+    inner: Inner,
+    /// How long a statement may take, where nobody else holds a watch.
+    patience: Option<Duration>,
+}
+
+enum Inner {
     Plain(PoolConnection<sqlx::Postgres>),
     Transaction(sqlx::Transaction<'static, sqlx::Postgres>),
 }
 
 impl Connection {
     pub fn raw(&mut self) -> &mut PgConnection {
-        match self {
-            Self::Plain(connection) => connection,
-            Self::Transaction(transaction) => transaction,
+        match &mut self.inner {
+            Inner::Plain(connection) => connection,
+            Inner::Transaction(transaction) => transaction,
         }
     }
 
-    pub async fn commit(self) -> Result<(), Error> {
-        match self {
-            Self::Plain(_) => Ok(()),
-            Self::Transaction(transaction) => Ok(transaction.commit().await?),
+    /// A statement is about to be sent; how long its answer may take.
+    pub fn asking(&mut self) -> Option<Duration> {
+        self.hold.is_asking = true;
+        self.patience
+    }
+
+    pub fn answered(&mut self) {
+        self.hold.is_asking = false;
+    }
+
+    pub async fn commit(mut self) -> Result<(), Error> {
+        match self.inner {
+            Inner::Plain(_) => {}
+            Inner::Transaction(transaction) => {
+                self.hold.is_asking = true;
+                transaction.commit().await?;
+                self.hold.is_asking = false;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The statement's answer, if it comes in time: a server that is out of reach says nothing at all.
+pub async fn in_time<T>(
+    patience: Option<Duration>,
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, Error> {
+    match patience {
+        None => Ok(answer.await?),
+        Some(patience) => match tokio::time::timeout(patience, answer).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(Error::Unavailable("no answer in time".into())),
+        },
+    }
+}
+
+/// When a connection was last given back that may not be good any more: in the middle of a statement, or
+/// after a suspiciously long time. Giving one back, sqlx waits for the server without a limit, and the
+/// connection's place in the pool with it; while there is doubt, it is asked with one first.
+#[derive(Clone, Default)]
+struct Doubt(Arc<Mutex<Option<Instant>>>);
+
+impl Doubt {
+    const LASTS: Duration = Duration::from_secs(30);
+    const SUSPICIOUS: Duration = Duration::from_secs(1);
+
+    fn there_is(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|since| since.elapsed() < Self::LASTS)
+    }
+
+    fn raise(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+}
+
+/// Watches a connection from when it is taken until just before it is given back.
+struct Hold {
+    doubt: Doubt,
+    since: Instant,
+    is_asking: bool,
+}
+
+impl Hold {
+    fn of(doubt: &Doubt) -> Self {
+        Self { doubt: doubt.clone(), since: Instant::now(), is_asking: false }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if self.is_asking || self.since.elapsed() > Doubt::SUSPICIOUS {
+            self.doubt.raise();
         }
     }
+}
+
+async fn answers(connection: &mut PgConnection) -> bool {
+    let ping = sqlx::Connection::ping(connection);
+    matches!(tokio::time::timeout(Duration::from_secs(2), ping).await, Ok(Ok(())))
 }
 
 impl Postgres {
@@ -56,6 +145,7 @@ impl Postgres {
             ("lock_timeout", "6000"),
             ("idle_in_transaction_session_timeout", "15000"),
         ]);
+        let doubt = Doubt::default();
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(4))
@@ -65,25 +155,42 @@ impl Postgres {
             .before_acquire(|connection, meta| {
                 Box::pin(async move {
                     if meta.idle_for > Duration::from_secs(1) {
-                        let ping = sqlx::Connection::ping(connection);
-                        return Ok(matches!(tokio::time::timeout(Duration::from_secs(2), ping).await, Ok(Ok(()))));
+                        return Ok(answers(connection).await);
                     }
                     Ok(true)
                 })
             })
+            .after_release({
+                let doubt = doubt.clone();
+                move |connection, _| {
+                    let is_doubtful = doubt.there_is();
+                    Box::pin(async move {
+                        if is_doubtful && !answers(connection).await {
+                            // An error, so that it is dropped and not closed politely.
+                            return Err(sqlx::Error::PoolTimedOut);
+                        }
+                        Ok(true)
+                    })
+                }
+            })
             .connect_with(options)
             .await?;
         let (clicks, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(count_clicks(pool.clone(), waiting));
-        Ok(Self { pool, clicks })
+        tokio::spawn(count_clicks(pool.clone(), doubt.clone(), waiting));
+        Ok(Self { pool, doubt, clicks })
     }
 
     pub async fn connection(&self) -> Result<Connection, Error> {
-        Ok(Connection::Plain(self.pool.acquire().await?))
+        let inner = Inner::Plain(self.pool.acquire().await?);
+        Ok(Connection { hold: Hold::of(&self.doubt), inner, patience: Some(READ_TIME) })
     }
 
     pub async fn begin(&self, statement: &'static str) -> Result<Connection, Error> {
-        Ok(Connection::Transaction(self.pool.begin_with(statement).await?))
+        let mut hold = Hold::of(&self.doubt);
+        hold.is_asking = true;
+        let inner = Inner::Transaction(self.pool.begin_with(statement).await?);
+        hold.is_asking = false;
+        Ok(Connection { hold, inner, patience: None })
     }
 
     pub async fn click(&self, click: NewClick) -> Result<Outcome, Error> {
@@ -113,7 +220,7 @@ pub fn is_outage(error: &dyn DatabaseError) -> bool {
     })
 }
 
-async fn count_clicks(pool: PgPool, mut waiting: mpsc::Receiver<Click>) {
+async fn count_clicks(pool: PgPool, doubt: Doubt, mut waiting: mpsc::Receiver<Click>) {
     let mut texts = clicks::TextCache::default();
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
@@ -122,7 +229,7 @@ async fn count_clicks(pool: PgPool, mut waiting: mpsc::Receiver<Click>) {
         if new.is_empty() {
             continue;
         }
-        match count(&pool, &mut texts, &new).await {
+        match count(&pool, &doubt, &mut texts, &new).await {
             Ok(outcomes) => {
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {
                     let _ = reply.send(Ok(outcome));
@@ -136,7 +243,7 @@ async fn count_clicks(pool: PgPool, mut waiting: mpsc::Receiver<Click>) {
                     let outcome = if error.is_passing() {
                         Err(Error::Unavailable(error.to_string()))
                     } else {
-                        let alone = count(&pool, &mut texts, std::slice::from_ref(click)).await;
+                        let alone = count(&pool, &doubt, &mut texts, std::slice::from_ref(click)).await;
                         alone.and_then(|mut outcomes| outcomes.pop().ok_or_else(gone))
                     };
                     let _ = reply.send(outcome);
@@ -146,9 +253,16 @@ async fn count_clicks(pool: PgPool, mut waiting: mpsc::Receiver<Click>) {
     }
 }
 
-async fn count(pool: &PgPool, texts: &mut clicks::TextCache, new: &[NewClick]) -> Result<Vec<Outcome>, Error> {
+async fn count(
+    pool: &PgPool,
+    doubt: &Doubt,
+    texts: &mut clicks::TextCache,
+    new: &[NewClick],
+) -> Result<Vec<Outcome>, Error> {
     let work = async {
         let mut connection = pool.acquire().await?;
+        // Declared after the connection, so that it is dropped before it.
+        let _hold = Hold::of(doubt);
         clicks::record_on_postgres(&mut connection, texts, new).await
     };
     let patience = Duration::from_secs(4);

@@ -344,12 +344,11 @@ pub async fn decide_many(me: Writes, State(app): State<App>, input: Input<NewSta
     let NewStatuses { ids, new } = input.value;
     once::write(&app, me.act(&app), input.once, move |tx, act| {
         Box::pin(async move {
-            // In the order of ids, so that two such calls lock the same rows in the same order.
-            let mut order: Vec<usize> = (0..ids.len()).collect();
-            order.sort_by(|a, b| ids[*a].cmp(&ids[*b]));
-            let mut results: Vec<Option<Outcome>> = ids.iter().map(|_| None).collect();
-            for place in order {
-                let outcome = match failure::id::<id::Commission>(&ids[place]) {
+            let known: Vec<CommissionId> = ids.iter().filter_map(|id| CommissionId::parse(id).ok()).collect();
+            store::commissions::lock(tx, act.program.id, &known).await?;
+            let mut results = Vec::with_capacity(ids.len());
+            for given in ids {
+                let outcome = match failure::id::<id::Commission>(&given) {
                     Ok(id) => commissions::set_status(tx, &act, id, new.status, new.reason.as_deref())
                         .await
                         .map_err(Failure::from),
@@ -363,9 +362,9 @@ pub async fn decide_many(me: Writes, State(app): State<App>, input: Input<NewSta
                 };
                 let error =
                     failure.map(|f| OutcomeError { code: f.code, message: f.message.into_owned(), details: f.details });
-                results[place] = Some(Outcome { id: ids[place].clone(), success: error.is_none(), commission, error });
+                results.push(Outcome { id: given, success: error.is_none(), commission, error });
             }
-            Ok(Reply::data(Results { results: results.into_iter().flatten().collect() }))
+            Ok(Reply::data(Results { results }))
         })
     })
     .await

@@ -37,8 +37,15 @@ struct ErrorPage<'a> {
 }
 
 /// The session's account, if somebody is signed in.
-pub async fn account(session: &Session) -> Option<AccountId> {
-    session.get::<i64>(ACCOUNT).await.ok().flatten().map(AccountId::new)
+///
+/// # Errors
+/// 503 when nobody can tell: a database that is away signs nobody out.
+pub async fn account(session: &Session) -> Result<Option<AccountId>, Failure> {
+    let found = session.get::<i64>(ACCOUNT).await.map_err(|error| {
+        tracing::warn!(%error, "a session cannot be read");
+        Failure::unavailable()
+    })?;
+    Ok(found.map(AccountId::new))
 }
 
 pub const ACCOUNT: &str = "account";
@@ -47,17 +54,24 @@ pub const ACCOUNT: &str = "account";
 pub async fn front(State(app): State<App>, session: Session, request: Request, next: Next) -> Response {
     let id = guard::RequestId::new(&app);
     let wanted = request.uri().path().to_owned();
-    let mut shell =
-        Shell { program: None, is_signed_in: account(&session).await.is_some(), stylesheet: assets::stylesheet() };
-    let response = handle(&app, request, next).await.unwrap_or_else(Failure::into_response);
+    let admitted = match guard::same_site(&app, request.method(), request.headers()) {
+        Ok(()) => account(&session).await,
+        Err(failure) => Err(failure),
+    };
+    let is_signed_in = matches!(admitted, Ok(Some(_)));
+    let mut shell = Shell { program: None, is_signed_in, stylesheet: assets::stylesheet() };
+    let response = match admitted {
+        Ok(_) => handle(request, next).await,
+        Err(failure) => Err(failure),
+    };
+    let response = response.unwrap_or_else(Failure::into_response);
     if let Some(Caller { program, .. }) = response.extensions().get::<Caller>() {
         shell.program = Some((program.name.clone(), program.slug.clone()));
     }
     guard::secured(represent(response, &shell, &id, &wanted), &app, &id)
 }
 
-async fn handle(app: &App, request: Request, next: Next) -> Result<Response, Failure> {
-    guard::same_site(app, request.method(), request.headers())?;
+async fn handle(request: Request, next: Next) -> Result<Response, Failure> {
     let request = guard::arrived(request).await?;
     guard::in_time(AssertUnwindSafe(next.run(request)).catch_unwind()).await
 }
@@ -124,7 +138,7 @@ pub async fn members(State(app): State<App>, session: Session, request: Request,
 }
 
 async fn member(app: &App, session: &Session, request: Request) -> Result<(Caller, Request), Failure> {
-    let account = account(session).await.ok_or_else(|| Failure::unauthenticated("Sign in first"))?;
+    let account = account(session).await?.ok_or_else(|| Failure::unauthenticated("Sign in first"))?;
     let (mut parts, body) = request.into_parts();
     let slug = input::path_parameter(&mut parts, app, "program").await?;
     let mut tx = app.db.read().await?;
@@ -143,6 +157,6 @@ impl FromRequestParts<App> for SignedIn {
 
     async fn from_request_parts(parts: &mut axum::http::request::Parts, _: &App) -> Result<Self, Failure> {
         let session = parts.extensions.get::<Session>().cloned().ok_or_else(Failure::internal)?;
-        account(&session).await.map(Self).ok_or_else(|| Failure::unauthenticated("Sign in first"))
+        account(&session).await?.map(Self).ok_or_else(|| Failure::unauthenticated("Sign in first"))
     }
 }

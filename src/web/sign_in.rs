@@ -26,7 +26,7 @@ struct SignIn {
 }
 
 pub async fn show(query: Query, session: Session) -> Result<Reply, Failure> {
-    if html::account(&session).await.is_some() {
+    if html::account(&session).await?.is_some() {
         return Ok(Reply::Go("/home".into()));
     }
     let next = query.get("next").unwrap_or_default().to_owned();

@@ -13,6 +13,7 @@ mod bodies;
 mod bulk_decisions;
 mod commands;
 mod commissions;
+mod connections;
 mod conversions;
 mod crash;
 mod demo;

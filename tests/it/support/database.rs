@@ -33,18 +33,23 @@ impl Database {
         Self { folder, url: format!("{base}/{name}"), postgres: Some((server.clone(), name)) }
     }
 
+    /// A database at another address, which is not this one's to drop.
+    pub fn at(url: String) -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), url, postgres: None }
+    }
+
     pub fn is_sqlite(&self) -> bool {
-        self.postgres.is_none()
+        self.url.starts_with("sqlite:")
     }
 
     /// One number from the database itself, past the server.
-    pub async fn number(&self, sql: &'static str) -> i64 {
+    pub async fn number(&self, sql: &str) -> i64 {
         if self.is_sqlite() {
             let file = self.url.strip_prefix("sqlite://").unwrap();
             return rusqlite::Connection::open(file).unwrap().query_row(sql, [], |row| row.get(0)).unwrap();
         }
         let mut connection = PgConnection::connect(&self.url).await.unwrap();
-        let (number,): (i64,) = sqlx::query_as(sql).fetch_one(&mut connection).await.unwrap();
+        let (number,): (i64,) = sqlx::query_as(AssertSqlSafe(sql.to_owned())).fetch_one(&mut connection).await.unwrap();
         number
     }
 

@@ -238,8 +238,22 @@ impl Api {
 
     /// A body of bytes as they are, as JSON.
     pub async fn raw(&self, method: Method, path: &str, body: impl Into<Vec<u8>>) -> Answer {
+        self.try_raw(method, path, body).await.unwrap()
+    }
+
+    /// The same, where the server may go away in the middle.
+    pub async fn try_raw(
+        &self,
+        method: Method,
+        path: &str,
+        body: impl Into<Vec<u8>>,
+    ) -> Result<Answer, reqwest::Error> {
         let request = self.request(method, path).header("content-type", "application/json").body(body.into());
-        Answer::of(request.send().await.unwrap()).await
+        let response = request.send().await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await?;
+        let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Ok(Answer { status, headers, text, json })
     }
 
     /// An affiliate with that code; their id.
