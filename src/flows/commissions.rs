@@ -47,6 +47,25 @@ pub async fn set_status(
     }
 }
 
+/// Locks many that are to be decided together and tells in which order to do it, as places in `ids`. Whoever
+/// writes takes commissions first, by id, and then affiliates' totals, by affiliate: in any other order two
+/// callers could each hold what the other waits for.
+///
+/// # Errors
+/// The database's.
+pub async fn lock(tx: &mut Tx, act: &Act, ids: &[Option<CommissionId>]) -> Result<Vec<usize>, Error> {
+    let mut order: Vec<usize> = (0..ids.len()).collect();
+    order.sort_by_key(|place| ids[*place]);
+    let mut owners = vec![None; ids.len()];
+    for place in &order {
+        if let Some(id) = ids[*place] {
+            owners[*place] = commissions::lock(tx, act.program.id, id).await?;
+        }
+    }
+    order.sort_by_key(|place| owners[*place]);
+    Ok(order)
+}
+
 async fn moved(tx: &mut Tx, act: &Act, found: &Commission, change: Move<'_>, amount: i64) -> Result<(), Error> {
     totals::count_commission(tx, found.affiliate_id, change.from, -1, -amount).await?;
     totals::count_commission(tx, found.affiliate_id, change.to, 1, amount).await?;

@@ -85,6 +85,18 @@ pub async fn by_id(tx: &mut Tx, program: ProgramId, id: CommissionId) -> Result<
     fetch_optional!(Commission, tx, commission!("WHERE c.id = $1 AND c.program_id = $2"), id, program)
 }
 
+/// Keeps others from moving it until the transaction ends; whose it is.
+pub async fn lock(tx: &mut Tx, program: ProgramId, id: CommissionId) -> Result<Option<AffiliateId>, Error> {
+    let row = fetch_optional!(
+        (AffiliateId,),
+        tx,
+        "UPDATE commissions SET updated_at = updated_at WHERE id = $1 AND program_id = $2 RETURNING affiliate_id",
+        id,
+        program
+    )?;
+    Ok(row.map(|(affiliate,)| affiliate))
+}
+
 /// The commission that a sale earned, as opposed to the lines that took some of it back.
 pub async fn of_sale(tx: &mut Tx, program: ProgramId, sale: ConversionId) -> Result<Option<Commission>, Error> {
     fetch_optional!(

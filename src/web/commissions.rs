@@ -344,16 +344,16 @@ pub async fn decide_many(me: Writes, State(app): State<App>, input: Input<NewSta
     let NewStatuses { ids, new } = input.value;
     once::write(&app, me.act(&app), input.once, move |tx, act| {
         Box::pin(async move {
-            // In the order of ids, so that two such calls lock the same rows in the same order.
-            let mut order: Vec<usize> = (0..ids.len()).collect();
-            order.sort_by(|a, b| ids[*a].cmp(&ids[*b]));
+            let read: Vec<_> = ids.iter().map(|id| failure::id::<id::Commission>(id)).collect();
+            let known: Vec<_> = read.iter().map(|id| id.as_ref().ok().copied()).collect();
+            let order = commissions::lock(tx, &act, &known).await?;
             let mut results: Vec<Option<Outcome>> = ids.iter().map(|_| None).collect();
             for place in order {
-                let outcome = match failure::id::<id::Commission>(&ids[place]) {
-                    Ok(id) => commissions::set_status(tx, &act, id, new.status, new.reason.as_deref())
+                let outcome = match &read[place] {
+                    Ok(id) => commissions::set_status(tx, &act, *id, new.status, new.reason.as_deref())
                         .await
                         .map_err(Failure::from),
-                    Err(failure) => Err(failure),
+                    Err(failure) => Err(failure.clone()),
                 };
                 let (commission, failure) = match outcome {
                     Ok(found) => (Some(Decided::new(&found, act.program.currency)), None),
