@@ -21,6 +21,12 @@ pub struct Click {
     pub by: Named,
 }
 
+impl Click {
+    pub fn is_within(&self, window_days: i64, now: Time) -> bool {
+        now <= self.id.time().plus_days(window_days)
+    }
+}
+
 words! {
     /// Which evidence decided.
     By as AttributedBy { Click = "click", Code = "code", CodeAfterExpiredClick = "code_after_expired_click" }
@@ -50,10 +56,9 @@ pub enum Refusal {
 /// # Errors
 /// When nothing valid is left, or the one credited is blocked.
 pub fn decide(click: Option<Click>, code: Option<Named>, window_days: i64, now: Time) -> Result<Attribution, Refusal> {
-    let in_window = |click: &Click| now <= click.id.time().plus_days(window_days);
     let conflict = matches!((&click, &code), (Some(click), Some(code)) if click.by.affiliate != code.affiliate);
     let (to, by) = match (click, code) {
-        (Some(click), _) if in_window(&click) => (click.by, By::Click),
+        (Some(click), _) if click.is_within(window_days, now) => (click.by, By::Click),
         (Some(_), Some(code)) => (code, By::CodeAfterExpiredClick),
         (Some(_), None) => return Err(Refusal::ClickTooOld { days: window_days }),
         (None, Some(code)) => (code, By::Code),

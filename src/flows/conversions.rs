@@ -64,8 +64,14 @@ pub async fn decide(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Decided, Refu
     {
         return same_again(tx, act, sale, known).await.map(Decided::Known);
     }
-    let (click, code) = (click(tx, act, sale).await?, code(tx, act, sale).await?);
-    let credit = attribution::decide(click, code, act.program.attribution_days, act.now).map_err(refused)?;
+    let click = click(tx, act, sale).await?;
+    let days = act.program.attribution_days;
+    let code = match code(tx, act, sale).await {
+        // Only a valid code stands in for a click that is too old, so it is the click that is refused.
+        Err(Refusal::NotFound(_)) if click.as_ref().is_some_and(|click| !click.is_within(days, act.now)) => None,
+        found => found?,
+    };
+    let credit = attribution::decide(click, code, days, act.now).map_err(refused)?;
     Ok(Decided::New(Conversion {
         id: Id::new(0),
         affiliate_id: credit.to.affiliate,

@@ -45,6 +45,9 @@ async fn click_ids_and_codes_are_malformed_or_unknown() {
     for click in ["click_abcdef12345", "click_zzzzzzzzzzzzz", &foreign] {
         convert(&site, &json!({ "clickId": click, "amount": 1 })).await.fails(404, "resource_not_found", None);
     }
+    let click = site.api.click("known").await;
+    let both = json!({ "clickId": click, "referralCode": "nobody", "amount": 1 });
+    convert(&site, &both).await.fails(404, "resource_not_found", None);
     for code in ["nobody", "foreign", "", "x", "a b"] {
         convert(&site, &json!({ "referralCode": code, "amount": 1 })).await.fails(404, "resource_not_found", None);
     }
@@ -77,6 +80,11 @@ async fn a_click_counts_until_the_end_of_the_window() {
     assert_eq!(convert(&site, &body).await.status, 201, "60 days to the second");
     site.advance_seconds(1);
     convert(&site, &body).await.refuses("clickId");
+    for code in ["nobody", "x", "not a code"] {
+        // Only a valid code stands in for the click.
+        let body = json!({ "clickId": click, "referralCode": code, "amount": 1 });
+        convert(&site, &body).await.refuses("clickId");
+    }
     assert_eq!(site.database.number("SELECT COUNT(*) FROM conversions").await, 1);
     site.check_ledger().await;
 }

@@ -127,3 +127,26 @@ async fn batches_whose_affiliates_cross_all_get_an_answer() {
     assert_eq!(site.api.get("/commissions?status=paid").await.data()["total"], 36);
     site.check_ledger().await;
 }
+
+#[tokio::test]
+async fn batches_single_decisions_and_refunds_do_not_wait_for_each_other_in_a_circle() {
+    let site = Site::start().await;
+    let ids = commissions(&site, 8).await;
+    let list = site.api.get("/conversions").await;
+    let sales: Vec<&str> =
+        list.data()["conversions"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap()).collect();
+    let forwards: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let refund = |sale: &&str| {
+        let (api, path) = (site.api.clone(), format!("/conversions/{sale}/refunds"));
+        async move { api.post(&path, &json!({ "amount": 1 })).await }
+    };
+    let (batches, singles, refunds) = tokio::join!(
+        futures_util::future::join_all(["approved", "rejected", "approved"].map(|to| decide(&site, &forwards, to))),
+        futures_util::future::join_all(ids.iter().rev().map(|id| site.api.decide(id, "approved"))),
+        futures_util::future::join_all(sales.iter().map(refund)),
+    );
+    assert!(batches.iter().all(|answer| answer.status == 200), "{batches:?}");
+    assert!(singles.iter().all(|answer| answer.status == 200), "{singles:?}");
+    assert!(refunds.iter().all(|answer| answer.status == 201), "{refunds:?}");
+    site.check_ledger().await;
+}
