@@ -57,7 +57,11 @@ impl FromRequestParts<App> for Visit {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
-        let program = path_parameter(parts, app, "program").await?;
+        let mut program = path_parameter(parts, app, "program").await?;
+        if program.is_empty() {
+            // A code that does not decode hides both; the program's short name needs no decoding.
+            parts.uri.path().split('/').nth(2).unwrap_or_default().clone_into(&mut program);
+        }
         let code = path_parameter(parts, app, "code").await?;
         let headers = &parts.headers;
         let is_ahead = input::header_text(headers, "sec-purpose").is_some_and(|purpose| purpose.contains("prefetch"));

@@ -1,1 +1,176 @@
-//! links
+//! Affiliates' links: a click counted, a cookie set, and the visitor always arrives.
+
+use reqwest::{Client, Method, redirect::Policy};
+use serde_json::json;
+
+use crate::support::{Answer, Site, browser::encoded};
+
+async fn ask(site: &Site, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let client = Client::builder().redirect(Policy::none()).build().unwrap();
+    let mut request = client.request(method, site.url(path));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    Answer::of(request.send().await.unwrap()).await
+}
+
+async fn visit(site: &Site, path: &str) -> Answer {
+    ask(site, Method::GET, path, &[]).await
+}
+
+fn click_of(answer: &Answer) -> &str {
+    let (_, click) = answer.header("location").split_once("clickId=").unwrap_or_else(|| panic!("{answer:?}"));
+    click.split(['&', '#']).next().unwrap()
+}
+
+async fn clicks(site: &Site, affiliate: &str) -> i64 {
+    let shown = site.api.get(&format!("/affiliates/{affiliate}")).await;
+    shown.data()["affiliate"]["clickCount"].as_i64().unwrap()
+}
+
+/// To the landing page as it is, with neither a click nor a cookie.
+fn arrives_without_a_click(answer: &Answer) {
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (302, "https://shop.example/start"), "{answer:?}");
+    assert!(!answer.headers.contains_key("set-cookie"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_followed_link_counts_a_click_that_can_be_converted() {
+    let site = Site::start().await;
+    let anna = site.affiliate("ANNA").await;
+    let arrived = visit(&site, "/r/acme/ANNA").await;
+    assert_eq!(arrived.status, 302);
+    assert!(arrived.header("location").starts_with("https://shop.example/start?clickId=click_"));
+    assert_eq!(arrived.header("cache-control"), "no-store");
+    let cookie = arrived.header("set-cookie");
+    let click = click_of(&arrived).to_owned();
+    assert!(cookie.starts_with(&format!("offshoot_acme={click}; ")), "{cookie}");
+    for part in ["Path=/", "Max-Age=5184000", "HttpOnly", "SameSite=Lax"] {
+        assert!(cookie.contains(part), "{part} in {cookie}");
+    }
+    let sale = site.api.post("/referrals/convert", &json!({ "clickId": click, "amount": 10, "orderId": "1" })).await;
+    assert_eq!((sale.status.as_u16(), &sale.data()["affiliateId"]), (201, &json!(anna)));
+    assert_eq!(clicks(&site, &anna).await, 1);
+    site.check_ledger().await;
+}
+
+#[tokio::test]
+async fn codes_work_in_any_case_and_after_they_were_given_up() {
+    let site = Site::start().await;
+    let anna = site.affiliate("ANNA").await;
+    let renamed = site.api.patch(&format!("/affiliates/{anna}"), &json!({ "referralCode": "Annika" })).await;
+    assert_eq!(renamed.status, 200);
+    for code in ["ANNA", "anna", "aNnA", "Annika", "ANNIKA"] {
+        click_of(&visit(&site, &format!("/r/acme/{code}")).await);
+    }
+    assert_eq!(clicks(&site, &anna).await, 5);
+}
+
+#[tokio::test]
+async fn unknown_and_blocked_codes_arrive_too_but_count_nothing() {
+    let site = Site::start().await;
+    let (anna, ben) = (site.affiliate("ANNA").await, site.affiliate("BEN").await);
+    site.set_affiliate(&anna, "blocked").await;
+    site.set_affiliate(&ben, "pending").await;
+    for code in ["ANNA", "NOBODY", "x", "%00", "%ff", &"y".repeat(200), "a%2Fb", "<script>"] {
+        arrives_without_a_click(&visit(&site, &format!("/r/acme/{code}")).await);
+    }
+    click_of(&visit(&site, "/r/acme/BEN").await);
+    assert_eq!((clicks(&site, &anna).await, clicks(&site, &ben).await), (0, 1));
+    assert_eq!(visit(&site, "/r/nobody/ANNA").await.status, 404);
+    site.check_ledger().await;
+}
+
+#[tokio::test]
+async fn deep_links_stay_inside_the_programs_domains() {
+    let site = Site::start().await;
+    site.affiliate("ANNA").await;
+    for to in ["https://shop.example/a?b=1", "http://shop.example/", "https://www.shop.example/x"] {
+        let arrived = visit(&site, &format!("/r/acme/ANNA?to={}", encoded(to))).await;
+        assert!(arrived.header("location").starts_with(to), "{to}: {arrived:?}");
+        click_of(&arrived);
+    }
+    let there = visit(&site, &format!("/r/acme/NOBODY?to={}", encoded("https://shop.example/a"))).await;
+    assert_eq!(there.header("location"), "https://shop.example/a");
+    for to in [
+        "https://evil.example/",
+        "//evil.example",
+        "https://shop.example.evil.example/",
+        "https://evilshop.example/",
+        "https://shop.example@evil.example/",
+        "javascript:alert(1)",
+        "/local",
+        "https://shop.example\\.evil.example/",
+        "https://shop.example/\r\nset-cookie: a=b",
+        "",
+    ] {
+        let arrived = visit(&site, &format!("/r/acme/ANNA?to={}", encoded(to))).await;
+        assert!(arrived.header("location").starts_with("https://shop.example/start?clickId="), "{to}: {arrived:?}");
+    }
+}
+
+#[tokio::test]
+async fn looking_ahead_is_not_a_click() {
+    let site = Site::start().await;
+    let anna = site.affiliate("ANNA").await;
+    arrives_without_a_click(&ask(&site, Method::HEAD, "/r/acme/ANNA", &[]).await);
+    for purpose in ["prefetch", "prefetch;prerender", "prefetch;anonymous-client-ip"] {
+        arrives_without_a_click(&ask(&site, Method::GET, "/r/acme/ANNA", &[("sec-purpose", purpose)]).await);
+    }
+    assert_eq!(clicks(&site, &anna).await, 0);
+}
+
+/// The keyed hashes of the addresses of all clicks, as one text.
+async fn different_addresses(site: &Site) -> i64 {
+    site.database.number("SELECT COUNT(DISTINCT ip_hash) FROM clicks").await
+}
+
+#[tokio::test]
+async fn a_forwarded_address_counts_only_from_a_trusted_proxy() {
+    let alone = Site::start().await;
+    alone.affiliate("ANNA").await;
+    for address in ["203.0.113.7", "203.0.113.8"] {
+        click_of(&ask(&alone, Method::GET, "/r/acme/ANNA", &[("x-forwarded-for", address)]).await);
+    }
+    assert_eq!(different_addresses(&alone).await, 1, "anybody can send the header");
+
+    let behind =
+        Site::with(&[("OFFSHOOT_TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.0/8"), ("OFFSHOOT_RATE_LIMIT", "0")]).await;
+    behind.affiliate("ANNA").await;
+    for (address, different) in [
+        ("203.0.113.7", 1),
+        ("203.0.113.8", 2),
+        // What the visitor claimed before the proxies added what they saw.
+        ("1.2.3.4, 203.0.113.8", 2),
+        ("5.6.7.8, 203.0.113.8, 10.1.2.3", 2),
+        ("203.0.113.9", 3),
+        ("2001:db8::1", 4),
+    ] {
+        click_of(&ask(&behind, Method::GET, "/r/acme/ANNA", &[("x-forwarded-for", address)]).await);
+        assert_eq!(different_addresses(&behind).await, different, "{address}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_is_nowhere_in_the_database() {
+    let site = Site::with(&[("OFFSHOOT_TRUSTED_PROXIES", "127.0.0.1"), ("OFFSHOOT_RATE_LIMIT", "0")]).await;
+    site.affiliate("ANNA").await;
+    let headers = [("x-forwarded-for", "203.0.113.77"), ("referer", "https://blog.example/"), ("user-agent", "Tester")];
+    click_of(&ask(&site, Method::GET, "/r/acme/ANNA", &headers).await);
+    let track = json!({ "referralCode": "ANNA", "ipAddress": "203.0.113.78", "userAgent": "Tester" });
+    assert_eq!(site.api.post("/referrals/track", &track).await.status, 201);
+    assert_eq!(different_addresses(&site).await, 2);
+    assert_eq!(
+        site.database.number("SELECT COUNT(*) FROM texts WHERE text IN ('Tester', 'https://blog.example/')").await,
+        2
+    );
+    assert_eq!(site.database.number("SELECT COUNT(*) FROM texts WHERE text LIKE '%203.0.113%'").await, 0);
+    if site.database.is_sqlite() {
+        // Every byte of it, wherever it may have got to.
+        site.database.execute("PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap();
+        let bytes = std::fs::read(site.database.url.strip_prefix("sqlite://").unwrap()).unwrap();
+        let holds = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
+        assert!(holds(b"Tester"));
+        assert!(!holds(b"203.0.113.") && !holds(&[203, 0, 113, 77]) && !holds(&[203, 0, 113, 78]));
+    }
+}

@@ -1,5 +1,6 @@
 //! What the stories stand on: a database of one's own, the real server in front of it, and clients.
 
+pub mod browser;
 pub mod cluster;
 pub mod database;
 pub mod process;
