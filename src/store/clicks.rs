@@ -156,7 +156,9 @@ fn text_on_sqlite(lite: &Connection, texts: &mut TextCache, text: Option<&str>) 
 
 // PostgreSQL: one statement a batch -----------------------------------------------------------------
 
-/// Rows are counted in the order of their affiliates, so that two servers lock them in one order.
+/// Rows are counted in the order of their affiliates, so that two servers lock them in one order, and an
+/// affiliate's totals before their days, as a conversion does: PostgreSQL runs the parts of a WITH in any
+/// order it likes, unless one of them reads the other.
 const RECORD: &str = "
 WITH new AS (
   SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $6::integer[], $7::bigint[])
@@ -176,9 +178,11 @@ WITH new AS (
   INSERT INTO affiliate_totals (affiliate_id, program_id, clicks)
   SELECT affiliate_id, MIN(program_id), COUNT(*) FROM counted GROUP BY affiliate_id ORDER BY affiliate_id
   ON CONFLICT (affiliate_id) DO UPDATE SET clicks = affiliate_totals.clicks + excluded.clicks
+  RETURNING affiliate_id
 ), daily AS (
   INSERT INTO affiliate_days (affiliate_id, day, clicks)
-  SELECT affiliate_id, day, COUNT(*) FROM counted GROUP BY affiliate_id, day ORDER BY affiliate_id, day
+  SELECT affiliate_id, day, COUNT(*) FROM counted WHERE (SELECT COUNT(*) FROM total) > 0
+  GROUP BY affiliate_id, day ORDER BY affiliate_id, day
   ON CONFLICT (affiliate_id, day) DO UPDATE SET clicks = affiliate_days.clicks + excluded.clicks
 )
 SELECT affiliate_id, status, code FROM named ORDER BY place";
