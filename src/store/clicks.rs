@@ -228,9 +228,17 @@ async fn learn_on_postgres(pg: &mut PgConnection, texts: &mut TextCache, new: &[
         return Ok(());
     }
     let (hashes, values): (Vec<i64>, Vec<&str>) = unknown.into_iter().unzip();
+    // A text that is there is only read: to touch its row would make everybody wait for whoever did so last.
     let learned: Vec<(i64, i32)> = sqlx::query_as(
-        "INSERT INTO texts (hash, text) SELECT * FROM UNNEST($1::bigint[], $2::text[])
-         ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING hash, id",
+        "WITH given AS (
+           SELECT * FROM UNNEST($1::bigint[], $2::text[]) AS g (hash, text)
+         ), known AS (
+           SELECT hash, id FROM texts WHERE hash = ANY($1)
+         ), made AS (
+           INSERT INTO texts (hash, text) SELECT hash, text FROM given WHERE hash NOT IN (SELECT hash FROM known) ORDER BY hash
+           ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING hash, id
+         )
+         SELECT hash, id FROM known UNION ALL SELECT hash, id FROM made",
     )
     .bind(&hashes)
     .bind(&values)
