@@ -83,7 +83,12 @@ impl Postgres {
     }
 
     pub async fn begin(&self, statement: &'static str) -> Result<Connection, Error> {
-        Ok(Connection::Transaction(self.pool.begin_with(statement).await?))
+        // In a task of its own: where a caller gives up while BEGIN is on its way, sqlx does not know that
+        // there is a transaction and leaves it open, and the next to use the connection would write into it.
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin_with(statement).await });
+        let begun = begun.await.map_err(|error| Error::Unavailable(error.to_string()))?;
+        Ok(Connection::Transaction(begun?))
     }
 
     pub async fn click(&self, click: NewClick) -> Result<Outcome, Error> {

@@ -11,6 +11,7 @@ mod commissions;
 mod conversions;
 mod crash;
 mod demo;
+mod given_up;
 mod idempotency;
 mod links;
 mod money;
