@@ -22,6 +22,7 @@ mod races;
 mod random_walk;
 mod rates;
 mod refunds;
+mod replay;
 mod schema;
 mod server;
 mod sign_in;
