@@ -156,9 +156,10 @@ fn text_on_sqlite(lite: &Connection, texts: &mut TextCache, text: Option<&str>) 
 
 // PostgreSQL: one statement a batch -----------------------------------------------------------------
 
-/// Rows are counted in the order of their affiliates, so that two servers lock them in one order, and an
+/// Totals are locked in the order of their affiliates, so that two servers lock them in one order, and an
 /// affiliate's totals before their days, as a conversion does: PostgreSQL runs the parts of a WITH in any
-/// order it likes, unless one of them reads the other.
+/// order it likes, unless one of them reads the other. (Counting with ON CONFLICT instead, two servers met
+/// half-way now and then.)
 const RECORD: &str = "
 WITH new AS (
   SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $6::integer[], $7::bigint[])
@@ -174,11 +175,14 @@ WITH new AS (
 ), inserted AS (
   INSERT INTO clicks (id, affiliate_id, ip_hash, source_id, user_agent_id)
   SELECT id, affiliate_id, ip_hash, source_id, user_agent_id FROM counted
+), locked AS (
+  SELECT affiliate_id FROM affiliate_totals WHERE affiliate_id IN (SELECT affiliate_id FROM counted)
+  ORDER BY affiliate_id FOR NO KEY UPDATE
 ), total AS (
-  INSERT INTO affiliate_totals (affiliate_id, program_id, clicks)
-  SELECT affiliate_id, MIN(program_id), COUNT(*) FROM counted GROUP BY affiliate_id ORDER BY affiliate_id
-  ON CONFLICT (affiliate_id) DO UPDATE SET clicks = affiliate_totals.clicks + excluded.clicks
-  RETURNING affiliate_id
+  UPDATE affiliate_totals t SET clicks = t.clicks + n.clicks
+  FROM (SELECT affiliate_id, COUNT(*) AS clicks FROM counted GROUP BY affiliate_id) n
+  WHERE t.affiliate_id = n.affiliate_id AND (SELECT COUNT(*) FROM locked) > 0
+  RETURNING t.affiliate_id
 ), daily AS (
   INSERT INTO affiliate_days (affiliate_id, day, clicks)
   SELECT affiliate_id, day, COUNT(*) FROM counted WHERE (SELECT COUNT(*) FROM total) > 0
@@ -228,9 +232,17 @@ async fn learn_on_postgres(pg: &mut PgConnection, texts: &mut TextCache, new: &[
         return Ok(());
     }
     let (hashes, values): (Vec<i64>, Vec<&str>) = unknown.into_iter().unzip();
+    // A text that is there is only read: to touch its row would make everybody wait for whoever did so last.
     let learned: Vec<(i64, i32)> = sqlx::query_as(
-        "INSERT INTO texts (hash, text) SELECT * FROM UNNEST($1::bigint[], $2::text[])
-         ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING hash, id",
+        "WITH given AS (
+           SELECT * FROM UNNEST($1::bigint[], $2::text[]) AS g (hash, text)
+         ), known AS (
+           SELECT hash, id FROM texts WHERE hash = ANY($1)
+         ), made AS (
+           INSERT INTO texts (hash, text) SELECT hash, text FROM given WHERE hash NOT IN (SELECT hash FROM known) ORDER BY hash
+           ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING hash, id
+         )
+         SELECT hash, id FROM known UNION ALL SELECT hash, id FROM made",
     )
     .bind(&hashes)
     .bind(&values)

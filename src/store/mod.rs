@@ -195,7 +195,7 @@ impl Db {
                 let mut tx = Tx::Postgres(pg.begin("BEGIN").await?);
                 let done = work(&mut tx).await?;
                 match tx {
-                    Tx::Postgres(connection) => connection.commit().await?,
+                    Tx::Postgres(connection) => Box::pin(connection.commit()).await?,
                     Tx::Sqlite(_) => {}
                 }
                 Ok(done)
@@ -243,7 +243,7 @@ pub fn sqlite_file(url: &str) -> Option<&str> {
 macro_rules! ask {
     ($pg:ident, $answer:expr) => {{
         let patience = $pg.asking();
-        let answer = $crate::store::postgres::in_time(patience, $answer).await;
+        let answer = $crate::store::postgres::in_time(patience, Box::pin($answer)).await;
         $pg.answered();
         answer
     }};

@@ -181,16 +181,24 @@ impl Postgres {
     }
 
     pub async fn connection(&self) -> Result<Connection, Error> {
-        let inner = Inner::Plain(self.pool.acquire().await?);
+        // In a box, as all that sqlx does: its futures are of some 15 KB, which every caller's would be too,
+        // on SQLite as well, and be copied with it.
+        let inner = Inner::Plain(Box::pin(self.pool.acquire()).await?);
         Ok(Connection { hold: Hold::of(&self.doubt), inner, patience: Some(READ_TIME) })
     }
 
     pub async fn begin(&self, statement: &'static str) -> Result<Connection, Error> {
-        let mut hold = Hold::of(&self.doubt);
-        hold.is_asking = true;
-        let inner = Inner::Transaction(self.pool.begin_with(statement).await?);
-        hold.is_asking = false;
-        Ok(Connection { hold, inner, patience: None })
+        // In a task of its own: where a caller gives up while BEGIN is on its way, sqlx does not know that
+        // there is a transaction and leaves it open, and the next to use the connection would write into it.
+        let (pool, doubt) = (self.pool.clone(), self.doubt.clone());
+        let begin = async move {
+            let mut hold = Hold::of(&doubt);
+            hold.is_asking = true;
+            let inner = Inner::Transaction(pool.begin_with(statement).await?);
+            hold.is_asking = false;
+            Ok(Connection { hold, inner, patience: None })
+        };
+        tokio::spawn(begin).await.map_err(|error| Error::Unavailable(error.to_string()))?
     }
 
     pub async fn click(&self, click: NewClick) -> Result<Outcome, Error> {
