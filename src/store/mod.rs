@@ -194,22 +194,32 @@ impl Db {
         E: From<Error> + Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
-        let outcome = match self {
-            Self::Sqlite(lite) => timeout(PATIENCE, lite.write(work)).await,
-            Self::Postgres(pg) => {
-                timeout(PATIENCE, async {
-                    let mut tx = Tx::Postgres(pg.begin("BEGIN").await?);
-                    let done = work(&mut tx).await?;
-                    match tx {
-                        Tx::Postgres(connection) => connection.commit().await?,
-                        Tx::Sqlite(_) => {}
-                    }
-                    Ok(done)
-                })
-                .await
-            }
-        };
+        let outcome = timeout(PATIENCE, self.write_at_length(work)).await;
         outcome.unwrap_or_else(|_| Err(Error::Unavailable("no answer in time".into()).into()))
+    }
+
+    /// The same for work that takes the time it takes, where nobody waits for an answer.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub async fn write_at_length<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        match self {
+            Self::Sqlite(lite) => lite.write(work).await,
+            Self::Postgres(pg) => {
+                let mut tx = Tx::Postgres(pg.begin("BEGIN").await?);
+                let done = work(&mut tx).await?;
+                match tx {
+                    Tx::Postgres(connection) => connection.commit().await?,
+                    Tx::Sqlite(_) => {}
+                }
+                Ok(done)
+            }
+        }
     }
 
     /// Counts a click, together with all others that are waiting; answers after their commit is on disk.
