@@ -129,7 +129,7 @@ impl Process {
 
 fn wait_for_address(child: &mut Child, log: &Mutex<String>) -> SocketAddr {
     let since = Instant::now();
-    while since.elapsed() < Duration::from_secs(30) {
+    while since.elapsed() < Duration::from_secs(120) {
         let text = log.lock().unwrap().clone();
         let listening = text.lines().find(|line| line.contains(r#""message":"listening""#));
         if let Some(line) = listening {
