@@ -43,16 +43,20 @@ async fn sums(database: &Database) -> Vec<i64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_is_the_same_every_time_and_its_books_are_right() {
     let (one, two) = (Database::new().await, Database::new().await);
-    let ((server, key), other) = std::thread::scope(|scope| {
-        let (one, two) = (scope.spawn(|| start(&one)), scope.spawn(|| start(&two)));
-        (one.join().unwrap(), two.join().unwrap())
+    // Twice on SQLite only: chance does not know the engine, and a year by network takes its time.
+    let filled = if one.is_sqlite() { vec![&one, &two] } else { vec![&one] };
+    let mut servers: Vec<_> = std::thread::scope(|scope| {
+        let starting: Vec<_> = filled.iter().map(|database| scope.spawn(|| start(database))).collect();
+        starting.into_iter().map(|server| server.join().unwrap()).collect()
     });
-    drop(other);
+    let (server, key) = servers.remove(0);
     let counted = sums(&one).await;
-    assert_eq!(counted, sums(&two).await);
+    for database in &filled {
+        assert_eq!(counted, sums(database).await);
+    }
     assert_eq!(counted[0], 40);
     assert!(counted[1..].iter().all(|sum| *sum > 0), "{counted:?}");
-    for database in [&one, &two] {
+    for database in filled {
         printed(&run(database, &["check-ledger"]));
     }
     let payouts = "SELECT COUNT(DISTINCT paid_at / 86400000) FROM commissions WHERE status = 'paid'";
