@@ -4,13 +4,17 @@
 use super::{Error, Tx, execute, fetch_optional, row};
 use crate::domain::{id::AccountId, time::Time};
 
-/// A session ends this long after it began, however much it is used.
+/// A session ends this long after it began, however much it is used, and this long after it was last used.
 pub const ABSOLUTE_DAYS: i64 = 30;
+const IDLE_DAYS: i64 = 7;
+/// How often a session's use is written down.
+const SEEN_EVERY_SECONDS: i64 = 3_600;
 
 row! {
     pub struct Session {
         pub data: String,
         pub expires_at: Time,
+        pub last_seen_at: Time,
     }
 }
 
@@ -32,10 +36,21 @@ pub async fn load(tx: &mut Tx, id_hash: &str, now: Time) -> Result<Option<Sessio
     fetch_optional!(
         Session,
         tx,
-        "SELECT data, expires_at FROM sessions WHERE id_hash = $1 AND expires_at > $2",
+        "SELECT data, expires_at, last_seen_at FROM sessions WHERE id_hash = $1 AND expires_at > $2 AND last_seen_at > $3",
         id_hash,
-        now
+        now,
+        now.plus_days(-IDLE_DAYS)
     )
+}
+
+impl Session {
+    pub fn is_due_to_be_seen(&self, now: Time) -> bool {
+        self.last_seen_at.plus_seconds(SEEN_EVERY_SECONDS) <= now
+    }
+}
+
+pub async fn seen(tx: &mut Tx, id_hash: &str, now: Time) -> Result<(), Error> {
+    execute!(tx, "UPDATE sessions SET last_seen_at = $2 WHERE id_hash = $1", id_hash, now).map(drop)
 }
 
 pub async fn save(
@@ -66,5 +81,10 @@ pub async fn delete(tx: &mut Tx, id_hash: &str) -> Result<(), Error> {
 }
 
 pub async fn forget(tx: &mut Tx, now: Time) -> Result<u64, Error> {
-    execute!(tx, "DELETE FROM sessions WHERE expires_at <= $1", now)
+    execute!(
+        tx,
+        "DELETE FROM sessions WHERE expires_at <= $1 OR last_seen_at <= $2",
+        now,
+        now.plus_days(-IDLE_DAYS)
+    )
 }

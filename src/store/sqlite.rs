@@ -345,7 +345,10 @@ fn count(
     }
     texts.clear();
     let _ = batch_execute(tx, "ROLLBACK");
-    let _ = batch_execute(tx, "BEGIN IMMEDIATE");
+    if batch_execute(tx, "BEGIN IMMEDIATE").is_err() {
+        // Outside a transaction a savepoint would be one of its own, and commit.
+        return replies.into_iter().map(|reply| (reply, Err(gone()))).collect();
+    }
     let mut alone = |click: NewClick| {
         let mut outcome = Err(gone());
         in_savepoint(tx, |tx| {

@@ -114,3 +114,73 @@ pub fn document_json() -> &'static String {
     static JSON: LazyLock<String> = LazyLock::new(|| document().to_pretty_json().unwrap_or_default());
     &JSON
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        Router,
+        body::Body,
+        http::{Request, StatusCode, header},
+        middleware::from_fn_with_state,
+        routing::get,
+    };
+    use http_body_util::BodyExt as _;
+    use tower::ServiceExt as _;
+
+    use super::{guard, html, json, sessions};
+    use crate::{
+        app::App,
+        clock::Clock,
+        config::{Config, Given},
+        domain::time::Time,
+        secret::SecretKey,
+    };
+
+    async fn app(folder: &std::path::Path) -> App {
+        let database_url = format!("sqlite://{}", folder.join("offshoot.db").display());
+        let given = Given { listen: "127.0.0.1:0".into(), database_url };
+        let config = Config::read(&given, |_| None).unwrap();
+        App::open(config, SecretKey::new([7; 32]), Clock::set_to(Time::from_ms(1_772_366_400_000))).await.unwrap()
+    }
+
+    async fn panics() -> StatusCode {
+        panic!("a secret of the handler's")
+    }
+
+    /// Behind each tree's own layers, as the real routes are.
+    #[tokio::test]
+    async fn a_panic_is_answered_in_the_form_of_its_tree_and_tells_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = app(folder.path()).await;
+        // Where no key is needed, so that the request gets as far as the handler.
+        let v1 = Router::new().route("/openapi.json", get(panics)).layer(from_fn_with_state(app.clone(), json::front));
+        let portal = Router::new()
+            .route("/page", get(panics))
+            .layer(from_fn_with_state(app.clone(), html::front))
+            .layer(sessions::layer(&app));
+        let public = Router::new().route("/link", get(panics)).layer(from_fn_with_state(app.clone(), guard::front));
+        let router: Router = Router::new().nest("/v1", v1).merge(portal).merge(public).with_state(app);
+
+        for (path, kind) in
+            [("/v1/openapi.json", "application/json"), ("/page", "text/html; charset=utf-8"), ("/link", "")]
+        {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            let response = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+            let text = |name: &str| {
+                response.headers().get(name).map_or(String::new(), |value| value.to_str().unwrap().to_owned())
+            };
+            let (id, told) = (text("x-request-id"), text(header::CONTENT_TYPE.as_str()));
+            assert!(kind.is_empty() || told == kind, "{path}: {told}");
+            assert_eq!(text("x-content-type-options"), "nosniff", "{path}");
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            let body = String::from_utf8_lossy(&body).into_owned();
+            assert!(id.starts_with("req_") && body.contains(&id), "{path} names the request: {body}");
+            assert!(!body.contains("secret"), "{path}: {body}");
+            if kind == "application/json" {
+                let json: serde_json::Value = serde_json::from_str(&body).unwrap();
+                assert_eq!((&json["success"], &json["error"]["code"]), (&false.into(), &"server_error".into()));
+            }
+        }
+    }
+}

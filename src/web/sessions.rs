@@ -20,9 +20,6 @@ use crate::{
     store::{Db, Error, sessions},
 };
 
-/// Signed out after this long without a request, and in any case after [`sessions::ABSOLUTE_DAYS`].
-const IDLE_DAYS: i64 = 7;
-
 #[derive(Clone)]
 pub struct Store {
     db: Db,
@@ -43,7 +40,7 @@ pub fn layer(app: &App) -> SessionManagerLayer<Store> {
         .with_name(name)
         .with_secure(https)
         .with_same_site(SameSite::Lax)
-        .with_expiry(Expiry::OnInactivity(Duration::days(IDLE_DAYS)))
+        .with_expiry(Expiry::OnInactivity(Duration::days(sessions::ABSOLUTE_DAYS)))
 }
 
 fn failed(error: Error) -> session_store::Error {
@@ -91,6 +88,12 @@ impl SessionStore for Store {
         let mut tx = self.db.read().await.map_err(failed)?;
         let found = sessions::load(&mut tx, &hash(&id.to_string()), self.clock.now()).await.map_err(failed)?;
         let Some(found) = found else { return Ok(None) };
+        drop(tx);
+        let now = self.clock.now();
+        if found.is_due_to_be_seen(now) {
+            let id = hash(&id.to_string());
+            self.db.write(move |tx| Box::pin(async move { sessions::seen(tx, &id, now).await })).await.map_err(failed)?;
+        }
         let data: HashMap<_, _> =
             serde_json::from_str(&found.data).map_err(|error| session_store::Error::Decode(error.to_string()))?;
         let expiry_date = OffsetDateTime::from_unix_timestamp(found.expires_at.ms() / 1_000)

@@ -95,7 +95,7 @@ async fn of_one_order_with_two_amounts_one_wins() {
     for round in 0..ROUNDS {
         let send = |caller: usize| {
             let (api, order) = (site.api.clone(), format!("two-{round}"));
-            async move { api.sale("ANNA", if caller % 2 == 0 { "10.00" } else { "20.00" }, &order).await }
+            async move { api.sale("ANNA", if caller.is_multiple_of(2) { "10.00" } else { "20.00" }, &order).await }
         };
         let answers = at_once((0..12).map(send)).await;
         let winner = answers.iter().find(|answer| answer.status == 201).unwrap();
@@ -129,7 +129,7 @@ async fn approved_and_rejected_at_once_a_commission_ends_in_a_state_that_was_gra
     let anna = site.affiliate("ANNA").await;
     for round in 0..2 * ROUNDS {
         let id = commission(&site, &anna, "ANNA", &format!("both-{round}")).await;
-        let answers = decide_at_once(&[site.api.clone()], &id, &["approved", "rejected"]).await;
+        let answers = decide_at_once(std::slice::from_ref(&site.api), &id, &["approved", "rejected"]).await;
         each_moved_or_was_told(&answers);
         let granted: Vec<_> =
             answers.iter().filter(|(_, answer)| answer.status == 200).map(|(wanted, _)| *wanted).collect();
@@ -147,7 +147,7 @@ async fn paid_and_rejected_at_once_one_of_them_wins() {
         let id = commission(&site, &anna, "ANNA", &format!("pay-{round}")).await;
         site.api.decide(&id, "approved").await.data();
         let before = moves(&site, &id).await;
-        let answers = decide_at_once(&[site.api.clone()], &id, &["paid", "rejected"]).await;
+        let answers = decide_at_once(std::slice::from_ref(&site.api), &id, &["paid", "rejected"]).await;
         each_moved_or_was_told(&answers);
         let granted: Vec<_> = answers.iter().filter(|(_, answer)| answer.status == 200).collect();
         assert_eq!(granted.len(), 1, "neither can follow the other: {answers:?}");
@@ -259,7 +259,7 @@ async fn five_hundred_clicks_at_once_are_five_hundred() {
     let (anna, ben) = (site.affiliate("ANNA").await, site.affiliate("BEN").await);
     let click = |number: usize| {
         let api = site.api.clone();
-        async move { api.click(if number % 5 == 0 { "ben" } else { "ANNA" }).await }
+        async move { api.click(if number.is_multiple_of(5) { "ben" } else { "ANNA" }).await }
     };
     let mut ids = at_once((0..500).map(click)).await;
     for _ in 0..3 {

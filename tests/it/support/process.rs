@@ -16,6 +16,20 @@ pub struct Process {
     pub address: SocketAddr,
     /// Everything it has logged so far.
     pub log: Arc<Mutex<String>>,
+    /// What it has printed for whoever started it.
+    pub printed: Arc<Mutex<String>>,
+}
+
+/// Everything that comes out of there, as it comes.
+fn gathered(from: impl std::io::Read + Send + 'static) -> Arc<Mutex<String>> {
+    let all = Arc::new(Mutex::new(String::new()));
+    let into = Arc::clone(&all);
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            into.lock().unwrap().push_str(&(line + "\n"));
+        }
+    });
+    all
 }
 
 /// The binary with a database and a working folder of the test's own, and none of the environment's settings.
@@ -75,16 +89,10 @@ impl Process {
         let mut command = command(database);
         command.env("OFFSHOOT_LISTEN", "127.0.0.1:0").env("OFFSHOOT_RATE_LIMIT", "0");
         command.envs(settings.iter().copied()).args(arguments);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let log = Arc::new(Mutex::new(String::new()));
-        let (lines, into) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&log));
-        std::thread::spawn(move || {
-            for line in lines.lines().map_while(Result::ok) {
-                into.lock().unwrap().push_str(&(line + "\n"));
-            }
-        });
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (log, printed) = (gathered(child.stderr.take().unwrap()), gathered(child.stdout.take().unwrap()));
         let address = wait_for_address(&mut child, &log);
-        Self { child, address, log }
+        Self { child, address, log, printed }
     }
 
     pub fn api(&self, key: &str) -> Api {
@@ -121,7 +129,7 @@ impl Process {
 
 fn wait_for_address(child: &mut Child, log: &Mutex<String>) -> SocketAddr {
     let since = Instant::now();
-    while since.elapsed() < Duration::from_secs(30) {
+    while since.elapsed() < Duration::from_secs(120) {
         let text = log.lock().unwrap().clone();
         let listening = text.lines().find(|line| line.contains(r#""message":"listening""#));
         if let Some(line) = listening {
