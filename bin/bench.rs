@@ -18,6 +18,10 @@ type Fallible<T> = Result<T, Box<dyn Error>>;
 
 const AFFILIATES: usize = 10_000;
 const CONNECTIONS: usize = 64;
+/// How many different requests each of wrk's threads makes before it begins again.
+const PREPARED: usize = 10_000;
+/// How many affiliates most clicks are of.
+const BUSY: usize = 100;
 /// How many clicks are stored when the list is first measured.
 const FEW_CLICKS: i64 = 10_000;
 
@@ -135,23 +139,40 @@ impl Load {
         Self { path: path.into(), lua: headers }
     }
 
+    /// Requests whose Lua expression is made beforehand, `PREPARED` of them, so that wrk's time goes into sending.
+    fn prepared(mut self, request: &str) -> Self {
+        let _ = write!(
+            self.lua,
+            "local prepared, next = {{}}, 0\n\
+             init = function() for n = 1, {PREPARED} do prepared[n] = {request} end end\n\
+             request = function() next = next % {PREPARED} + 1; return prepared[next] end\n"
+        );
+        self
+    }
+
+    /// Posts JSON; which, is for [`Load::prepared`] or [`Load::made`] to say.
+    fn post(path: &str, key: &str) -> Self {
+        let mut load = Self::get(path, Some(key));
+        load.lua += "wrk.method = \"POST\"\nwrk.headers[\"Content-Type\"] = \"application/json\"\n";
+        load
+    }
+
     /// Posts the Lua expression `body`, made anew for each request; `n` counts, `thread` tells threads apart.
-    fn post(path: &str, key: &str, body: &str) -> Self {
-        let lua = format!(
+    fn made(mut self, body: &str) -> Self {
+        let _ = write!(
+            self.lua,
             r#"
-wrk.method = "POST"
-wrk.headers["Authorization"] = "Bearer {key}"
-wrk.headers["Content-Type"] = "application/json"
 local threads = 0
 setup = function(thread) thread:set("thread", threads); threads = threads + 1 end
 local n = 0
 request = function()
   n = n + 1
-  return wrk.format(nil, "{path}", nil, {body})
+  return wrk.format(nil, "{}", nil, {body})
 end
-"#
+"#,
+            self.path
         );
-        Self { path: path.into(), lua }
+        self
     }
 
     fn run(&self, server: &Server, seconds: u64, scratch: &Path) -> Fallible<Seen> {
@@ -274,25 +295,31 @@ impl Bench {
 
         let key = engine.key.as_str();
         let list = Load::get("/v1/affiliates?limit=20", Some(key));
-        let body = format!(
-            r#"string.format('{{"referralCode":"bench%d","sourceUrl":"https://blog.example/posts/%d","userAgent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/%d.0.0.0 Safari/537.36","ipAddress":"10.%d.%d.7"}}', (n * 7 + thread) % {AFFILIATES}, n % 200, 100 + n % 40, n % 256, (n * 31) % 256)"#
-        );
-        let track = Load::post("/v1/referrals/track", key, &body);
+        let track = |among: usize| {
+            let body = format!(
+                r#"string.format('{{"referralCode":"bench%d","sourceUrl":"https://blog.example/posts/%d","userAgent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/%d.0.0.0 Safari/537.36","ipAddress":"10.%d.%d.7"}}', (n * 7) % {among}, n % 200, 100 + n % 40, n % 256, (n * 31) % 256)"#
+            );
+            Load::post("/v1/referrals/track", key)
+                .prepared(&format!("wrk.format(nil, '/v1/referrals/track', nil, {body})"))
+        };
+        let follow = |among: usize| {
+            Load::get("/r/bench/bench1", None)
+                .prepared(&format!("wrk.format(nil, '/r/bench/bench' .. (n * 7) % {among})"))
+        };
+        let target = if sqlite { ">= 0.40" } else { ">= 0.28" };
         let bytes_before = engine.click_bytes().await?;
-        self.against_hello("POST /v1/referrals/track", &engine, &track, if sqlite { ">= 0.40" } else { ">= 0.28" })?;
+        self.against_hello(&format!("POST /v1/referrals/track, {BUSY} busy"), &engine, &track(BUSY), target)?;
         let (bytes, clicks) = engine.click_bytes().await?;
         let each = (bytes - bytes_before.0) / (clicks - bytes_before.1).max(1);
         println!("storage for one click: {each} bytes with its indexes, over {clicks} (at most 120)");
-        let mut follow = Load::get("/r/bench/bench1", None);
-        follow.lua = format!(
-            "local n = 0\nrequest = function() n = n + 1; return wrk.format(nil, \"/r/bench/bench\" .. (n * 7) % {AFFILIATES}) end\n"
-        );
-        self.against_hello("GET /r/{program}/{code}", &engine, &follow, if sqlite { ">= 0.40" } else { ">= 0.28" })?;
+        self.against_hello(&format!("the same evenly over {AFFILIATES}"), &engine, &track(AFFILIATES), "")?;
+        self.against_hello(&format!("GET /r/{{program}}/{{code}}, {BUSY} busy"), &engine, &follow(BUSY), target)?;
+        self.against_hello(&format!("the same evenly over {AFFILIATES}"), &engine, &follow(AFFILIATES), "")?;
         let run = std::process::id();
         let body = format!(
             r#"string.format('{{"referralCode":"bench%d","amount":%d.%02d,"orderId":"{run}-%d-%d","customer":{{"id":"c%d"}}}}', (n * 7 + thread) % {AFFILIATES}, n % 300, n % 100, thread, n, n % 5000)"#
         );
-        let convert = Load::post("/v1/referrals/convert", key, &body);
+        let convert = Load::post("/v1/referrals/convert", key).made(&body);
         self.against_hello("POST /v1/referrals/convert", &engine, &convert, if sqlite { ">= 0.15" } else { "" })?;
         print_memory(&engine)?;
 
@@ -312,6 +339,16 @@ impl Bench {
         Ok(())
     }
 }
+
+/// What the server keeps up to date with every click, after some came past it; days as in `domain::id`.
+const COUNT_AGAIN: &str = "
+    UPDATE affiliate_totals SET clicks = (SELECT COUNT(*) FROM clicks c WHERE c.affiliate_id = affiliate_totals.affiliate_id)
+      WHERE affiliate_id = (SELECT MIN(affiliate_id) FROM affiliate_totals);
+    INSERT INTO affiliate_days (affiliate_id, day, clicks)
+      SELECT affiliate_id, ((id >> 22) + 1577836800000) / 86400000, COUNT(*) FROM clicks
+      WHERE affiliate_id = (SELECT MIN(affiliate_id) FROM affiliate_totals)
+      GROUP BY affiliate_id, ((id >> 22) + 1577836800000) / 86400000
+      ON CONFLICT (affiliate_id, day) DO UPDATE SET clicks = excluded.clicks;";
 
 fn print_memory(engine: &Engine) -> Fallible<()> {
     println!("memory under that load: {:.1} MB (at most 120)", engine.server.memory()?);
@@ -360,8 +397,7 @@ impl Engine {
                 "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {more}),
                  first AS (SELECT {from} - (1 << 40) - {more} * 4194304 AS id, (SELECT MIN(affiliate_id) FROM affiliate_totals) AS a)
                  INSERT INTO clicks (id, affiliate_id) SELECT first.id + n * 4194304, a FROM n, first;
-                 UPDATE affiliate_totals SET clicks = (SELECT COUNT(*) FROM clicks c WHERE c.affiliate_id = affiliate_totals.affiliate_id)
-                   WHERE affiliate_id = (SELECT MIN(affiliate_id) FROM affiliate_totals);"
+                 {COUNT_AGAIN}"
             )?;
             let lite = rusqlite::Connection::open(file)?;
             lite.busy_timeout(Duration::from_secs(60))?;
@@ -371,9 +407,7 @@ impl Engine {
                 sql,
                 "INSERT INTO clicks (id, affiliate_id)
                  SELECT {from} - (1::bigint << 40) - n * 4194304, (SELECT MIN(affiliate_id) FROM affiliate_totals) FROM generate_series(1::bigint, {more}) n;
-                 UPDATE affiliate_totals SET clicks = (SELECT COUNT(*) FROM clicks c WHERE c.affiliate_id = affiliate_totals.affiliate_id)
-                   WHERE affiliate_id = (SELECT MIN(affiliate_id) FROM affiliate_totals);
-                 ANALYZE clicks;"
+                 {COUNT_AGAIN} ANALYZE clicks;"
             )?;
             let mut pg = PgConnection::connect(&self.url).await?;
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut pg).await?;

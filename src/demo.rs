@@ -124,8 +124,7 @@ pub async fn fill(app: &App) -> Result<(), Box<dyn std::error::Error>> {
     let ids = Arc::new(Ids::new(store::migrate::next_instance(&app.db).await?));
     let (now, clock) = (app.clock.now(), Clock::set_to(app.clock.now()));
     let year = App::new(Parts { clock, ids, ..Parts::clone(app) });
-    let key =
-        app.db.write(move |tx| Box::pin(async move { Year::new(year, now).live(tx, password_hash).await }));
+    let key = app.db.write(move |tx| Box::pin(async move { Year::new(year, now).live(tx, password_hash).await }));
     let key = key.await?;
     println!("The demo program is filled. Sign in at {}login", app.config.base_url);
     println!("  merchant:  {MERCHANT}  password {PASSWORD}");

@@ -1,6 +1,6 @@
 //! An affiliate's states and how they are paid.
 
-use super::Issue;
+use super::{Issue, money::Decimal};
 
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident as $schema:ident { $($variant:ident = $word:literal),* $(,)? } $issue:literal) => {
@@ -69,16 +69,19 @@ impl ConversionRate {
 }
 
 /// As short as it is exact: `0.1201`, `0.5`, `0`.
+fn shortest(decimal: &Decimal) -> &str {
+    decimal.as_str().trim_end_matches('0').trim_end_matches('.')
+}
+
 impl std::fmt::Display for ConversionRate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let text = format!("{}.{:04}", self.0 / 10_000, self.0 % 10_000);
-        f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
+        f.write_str(shortest(&Decimal::new(self.0, 4)))
     }
 }
 
 impl serde::Serialize for ConversionRate {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        super::money::number(&self.to_string(), serializer)
+        super::money::number(shortest(&Decimal::new(self.0, 4)), serializer)
     }
 }
 

@@ -65,23 +65,54 @@ impl Money {
 /// The currency's own decimals, no grouping, no code: `20.00`, `-5.10`, `500`, `1.250`.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scale = 10u64.pow(self.currency.exponent.into());
-        let (sign, units) = (if self.minor < 0 { "-" } else { "" }, self.minor.unsigned_abs());
-        match self.currency.exponent {
-            0 => write!(f, "{sign}{units}"),
-            places => write!(f, "{sign}{}.{:0width$}", units / scale, units % scale, width = places.into()),
-        }
+        f.write_str(Decimal::new(self.minor, self.currency.exponent).as_str())
     }
 }
 
 /// A JSON number with the currency's own decimals; [`serde_json`] only.
 impl serde::Serialize for Money {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        number(&self.to_string(), serializer)
+        number(Decimal::new(self.minor, self.currency.exponent).as_str(), serializer)
     }
 }
 
-/// Writes a number's text as it stands, which no float type of serde's could.
+/// Units of `10^-places` as text, in place: a list writes eighty of them.
+pub struct Decimal {
+    /// Filled from its end. 20 digits, a point, a sign, and zeros before the point.
+    text: [u8; 48],
+    start: usize,
+}
+
+impl Decimal {
+    pub fn new(units: i64, places: u8) -> Self {
+        let mut made = Self { text: [b'0'; 48], start: 48 };
+        let (mut rest, mut digits) = (units.unsigned_abs(), 0);
+        while rest > 0 || digits <= places.min(20) {
+            if digits == places && places > 0 {
+                made.push(b'.');
+            }
+            // A remainder by ten is a digit.
+            made.push(b'0' + u8::try_from(rest % 10).unwrap_or(0));
+            rest /= 10;
+            digits += 1;
+        }
+        if units < 0 {
+            made.push(b'-');
+        }
+        made
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.start -= 1;
+        self.text[self.start] = byte;
+    }
+
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.text[self.start..]).unwrap_or_default()
+    }
+}
+
+/// Writes a number's text as it stands, which no float type of serde's could; [`serde_json`] only.
 pub fn number<S: serde::Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
     let raw: &serde_json::value::RawValue = serde_json::from_str(text).map_err(serde::ser::Error::custom)?;
     serde::Serialize::serialize(raw, serializer)
@@ -164,6 +195,10 @@ mod tests {
     fn written_with_the_currencys_decimals() {
         assert_eq!(currency("USD").of(2_000).to_string(), "20.00");
         assert_eq!(currency("USD").of(-5).to_string(), "-0.05");
+        assert_eq!(currency("USD").of(0).to_string(), "0.00");
+        assert_eq!(currency("USD").of(100).to_string(), "1.00");
+        assert_eq!(currency("JPY").of(0).to_string(), "0");
+        assert_eq!(currency("USD").of(i64::MIN).to_string(), "-92233720368547758.08");
         assert_eq!(currency("JPY").of(500).to_string(), "500");
         assert_eq!(currency("KWD").of(1_250).to_string(), "1.250");
         assert_eq!(serde_json::to_string(&currency("USD").of(90_050)).unwrap(), "900.50");

@@ -36,23 +36,46 @@ pub enum Outcome {
     Blocked,
 }
 
-/// The ids of texts that clicks refer to. Forgotten after anything that may have rolled one back.
+/// What the writer of clicks need not look up again. Forgotten after anything that may have rolled it back.
 #[derive(Default)]
-pub struct TextCache(HashMap<i64, i32>);
+pub struct Known {
+    /// The ids of texts that clicks refer to, by hash.
+    texts: HashMap<i64, i32>,
+    /// On SQLite, where one thread does all the writing: what codes stand for.
+    codes: HashMap<ProgramId, HashMap<String, CodeRow>>,
+    version: Option<i64>,
+}
 
-/// At some 16 bytes each, half a megabyte at most.
-const CACHED_TEXTS: usize = 32_768;
+type CodeRow = (AffiliateId, Status, String);
 
-impl TextCache {
+/// Bounds that no installation meets in an ordinary day; a few megabytes at most.
+const MOST_TEXTS: usize = 32_768;
+const MOST_CODES: usize = 16_384;
+
+impl Known {
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.texts.clear();
+        self.codes.clear();
     }
 
-    fn remember(&mut self, hash: i64, id: i32) {
-        if self.0.len() >= CACHED_TEXTS {
-            self.0.clear();
+    /// After work that may have changed a code or an affiliate.
+    pub fn forget_codes(&mut self) {
+        self.codes.clear();
+    }
+
+    /// Forgets the codes if another process has written since they were read.
+    pub fn hold_against(&mut self, version: Option<i64>) {
+        if version.is_none() || version != self.version {
+            self.codes.clear();
+            self.version = version;
         }
-        self.0.insert(hash, id);
+    }
+
+    fn remember_text(&mut self, hash: i64, id: i32) {
+        if self.texts.len() >= MOST_TEXTS {
+            self.texts.clear();
+        }
+        self.texts.insert(hash, id);
     }
 }
 
@@ -66,10 +89,10 @@ fn text_hash(text: &str) -> i64 {
 /// # Errors
 /// The database's.
 pub async fn record(tx: &mut Tx, click: NewClick) -> Result<Outcome, Error> {
-    let mut texts = TextCache::default();
+    let mut known = Known::default();
     let outcomes = match tx {
-        Tx::Sqlite(lite) => record_on_sqlite(lite, &mut texts, &[click]),
-        Tx::Postgres(pg) => record_on_postgres(pg.raw(), &mut texts, &[click]).await,
+        Tx::Sqlite(lite) => record_on_sqlite(lite, &mut known, &[click]),
+        Tx::Postgres(pg) => record_on_postgres(pg.raw(), &mut known, &[click]).await,
     };
     outcomes?.pop().ok_or_else(|| Error::Corrupt("no outcome for a click".into()))
 }
@@ -101,18 +124,12 @@ const COUNT_TOTAL: &str = "UPDATE affiliate_totals SET clicks = clicks + $2 WHER
 const COUNT_DAY: &str = "INSERT INTO affiliate_days (affiliate_id, day, clicks) VALUES ($1, $2, $3)
      ON CONFLICT (affiliate_id, day) DO UPDATE SET clicks = affiliate_days.clicks + excluded.clicks";
 
-pub(super) fn record_on_sqlite(
-    lite: &Connection,
-    texts: &mut TextCache,
-    new: &[NewClick],
-) -> Result<Vec<Outcome>, Error> {
+pub(super) fn record_on_sqlite(lite: &Connection, known: &mut Known, new: &[NewClick]) -> Result<Vec<Outcome>, Error> {
     let mut totals: BTreeMap<AffiliateId, i64> = BTreeMap::new();
     let mut days: BTreeMap<(AffiliateId, i64), i64> = BTreeMap::new();
     let mut outcomes = Vec::with_capacity(new.len());
     for click in new {
-        let code: Option<(AffiliateId, Status, String)> =
-            sqlite::fetch_optional(lite, CODE, &[&click.program, &click.code_key])?;
-        let Some((affiliate, status, code)) = code else {
+        let Some((affiliate, status, code)) = code_on_sqlite(lite, known, click)? else {
             outcomes.push(Outcome::UnknownCode);
             continue;
         };
@@ -120,8 +137,8 @@ pub(super) fn record_on_sqlite(
             outcomes.push(Outcome::Blocked);
             continue;
         }
-        let source = text_on_sqlite(lite, texts, click.source_url.as_deref())?;
-        let agent = text_on_sqlite(lite, texts, click.user_agent.as_deref())?;
+        let source = text_on_sqlite(lite, known, click.source_url.as_deref())?;
+        let agent = text_on_sqlite(lite, known, click.user_agent.as_deref())?;
         sqlite::execute(lite, INSERT, &[&click.id, &affiliate, &click.ip_hash, &source, &agent])?;
         *totals.entry(affiliate).or_default() += 1;
         *days.entry((affiliate, click.id.time().day())).or_default() += 1;
@@ -136,10 +153,25 @@ pub(super) fn record_on_sqlite(
     Ok(outcomes)
 }
 
-fn text_on_sqlite(lite: &Connection, texts: &mut TextCache, text: Option<&str>) -> Result<Option<i32>, Error> {
+fn code_on_sqlite(lite: &Connection, known: &mut Known, click: &NewClick) -> Result<Option<CodeRow>, Error> {
+    if let Some(code) = known.codes.get(&click.program).and_then(|codes| codes.get(&click.code_key)) {
+        return Ok(Some(code.clone()));
+    }
+    let found: Option<CodeRow> = sqlite::fetch_optional(lite, CODE, &[&click.program, &click.code_key])?;
+    if let Some(code) = &found {
+        let codes = known.codes.entry(click.program).or_default();
+        if codes.len() >= MOST_CODES {
+            codes.clear();
+        }
+        codes.insert(click.code_key.clone(), code.clone());
+    }
+    Ok(found)
+}
+
+fn text_on_sqlite(lite: &Connection, known: &mut Known, text: Option<&str>) -> Result<Option<i32>, Error> {
     let Some(text) = text else { return Ok(None) };
     let hash = text_hash(text);
-    if let Some(id) = texts.0.get(&hash) {
+    if let Some(id) = known.texts.get(&hash) {
         return Ok(Some(*id));
     }
     sqlite::execute(
@@ -149,7 +181,7 @@ fn text_on_sqlite(lite: &Connection, texts: &mut TextCache, text: Option<&str>) 
     )?;
     let found: Option<(i32,)> = sqlite::fetch_optional(lite, "SELECT id FROM texts WHERE hash = $1", &[&hash])?;
     if let Some((id,)) = found {
-        texts.remember(hash, id);
+        known.remember_text(hash, id);
     }
     Ok(found.map(|(id,)| id))
 }
@@ -193,11 +225,11 @@ SELECT affiliate_id, status, code FROM named ORDER BY place";
 
 pub(super) async fn record_on_postgres(
     pg: &mut PgConnection,
-    texts: &mut TextCache,
+    known: &mut Known,
     new: &[NewClick],
 ) -> Result<Vec<Outcome>, Error> {
-    learn_on_postgres(pg, texts, new).await?;
-    let id_of = |text: &Option<String>| text.as_deref().and_then(|text| texts.0.get(&text_hash(text)).copied());
+    learn_on_postgres(pg, known, new).await?;
+    let id_of = |text: &Option<String>| text.as_deref().and_then(|text| known.texts.get(&text_hash(text)).copied());
     let column = |value: fn(&NewClick) -> i64| new.iter().map(value).collect::<Vec<i64>>();
     let rows: Vec<(Option<AffiliateId>, Option<Status>, Option<String>)> = sqlx::query_as(RECORD)
         .bind(column(|click| click.id.raw()))
@@ -221,13 +253,15 @@ pub(super) async fn record_on_postgres(
 
 /// Gives every text of the batch an id that the cache knows. One that stays behind when the clicks fail is
 /// only a text that nobody refers to yet.
-async fn learn_on_postgres(pg: &mut PgConnection, texts: &mut TextCache, new: &[NewClick]) -> Result<(), Error> {
-    if texts.0.len() >= CACHED_TEXTS {
-        texts.clear();
+async fn learn_on_postgres(pg: &mut PgConnection, known: &mut Known, new: &[NewClick]) -> Result<(), Error> {
+    if known.texts.len() >= MOST_TEXTS {
+        known.clear();
     }
     let given = new.iter().flat_map(|click| [&click.source_url, &click.user_agent]).flatten();
-    let unknown: BTreeMap<i64, &str> =
-        given.map(|text| (text_hash(text), text.as_str())).filter(|(hash, _)| !texts.0.contains_key(hash)).collect();
+    let unknown: BTreeMap<i64, &str> = given
+        .map(|text| (text_hash(text), text.as_str()))
+        .filter(|(hash, _)| !known.texts.contains_key(hash))
+        .collect();
     if unknown.is_empty() {
         return Ok(());
     }
@@ -248,6 +282,6 @@ async fn learn_on_postgres(pg: &mut PgConnection, texts: &mut TextCache, new: &[
     .bind(&values)
     .fetch_all(pg)
     .await?;
-    texts.0.extend(learned);
+    known.texts.extend(learned);
     Ok(())
 }

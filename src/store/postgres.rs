@@ -229,7 +229,7 @@ pub fn is_outage(error: &dyn DatabaseError) -> bool {
 }
 
 async fn count_clicks(pool: PgPool, doubt: Doubt, mut waiting: mpsc::Receiver<Click>) {
-    let mut texts = clicks::TextCache::default();
+    let mut known = clicks::Known::default();
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
         batch.retain(|(_, reply)| !reply.is_closed());
@@ -237,7 +237,7 @@ async fn count_clicks(pool: PgPool, doubt: Doubt, mut waiting: mpsc::Receiver<Cl
         if new.is_empty() {
             continue;
         }
-        match count(&pool, &doubt, &mut texts, &new).await {
+        match count(&pool, &doubt, &mut known, &new).await {
             Ok(outcomes) => {
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {
                     let _ = reply.send(Ok(outcome));
@@ -245,13 +245,13 @@ async fn count_clicks(pool: PgPool, doubt: Doubt, mut waiting: mpsc::Receiver<Cl
             }
             Err(error) => {
                 tracing::warn!(%error, waiting = new.len(), "a batch of clicks could not be written");
-                texts.clear();
+                known.clear();
                 // A bad row fails alone; with no server at all, nothing is gained by asking for each.
                 for (reply, click) in replies.into_iter().zip(&new) {
                     let outcome = if error.is_passing() {
                         Err(Error::Unavailable(error.to_string()))
                     } else {
-                        let alone = count(&pool, &doubt, &mut texts, std::slice::from_ref(click)).await;
+                        let alone = count(&pool, &doubt, &mut known, std::slice::from_ref(click)).await;
                         alone.and_then(|mut outcomes| outcomes.pop().ok_or_else(gone))
                     };
                     let _ = reply.send(outcome);
@@ -264,14 +264,14 @@ async fn count_clicks(pool: PgPool, doubt: Doubt, mut waiting: mpsc::Receiver<Cl
 async fn count(
     pool: &PgPool,
     doubt: &Doubt,
-    texts: &mut clicks::TextCache,
+    known: &mut clicks::Known,
     new: &[NewClick],
 ) -> Result<Vec<Outcome>, Error> {
     let work = async {
         let mut connection = pool.acquire().await?;
         // Declared after the connection, so that it is dropped before it.
         let _hold = Hold::of(doubt);
-        clicks::record_on_postgres(&mut connection, texts, new).await
+        clicks::record_on_postgres(&mut connection, known, new).await
     };
     let patience = Duration::from_secs(4);
     tokio::time::timeout(patience, work).await.unwrap_or_else(|_| Err(Error::Unavailable("no answer in time".into())))

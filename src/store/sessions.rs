@@ -81,10 +81,5 @@ pub async fn delete(tx: &mut Tx, id_hash: &str) -> Result<(), Error> {
 }
 
 pub async fn forget(tx: &mut Tx, now: Time) -> Result<u64, Error> {
-    execute!(
-        tx,
-        "DELETE FROM sessions WHERE expires_at <= $1 OR last_seen_at <= $2",
-        now,
-        now.plus_days(-IDLE_DAYS)
-    )
+    execute!(tx, "DELETE FROM sessions WHERE expires_at <= $1 OR last_seen_at <= $2", now, now.plus_days(-IDLE_DAYS))
 }

@@ -51,15 +51,16 @@ impl Sqlite {
         create_private(file).map_err(|error| Error::Unavailable(format!("{}: {error}", file.display())))?;
         let connection = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         // Counters of many affiliates lie on many pages, and a commit writes each of them whole: small pages make
-        // a click's commit a quarter of the bytes. Only a new file takes it.
-        connection.execute_batch("PRAGMA page_size = 1024")?;
+        // a click's commit half the bytes. Only a new file takes it. And not too many in the cache, all of which
+        // SQLite looks over at each commit.
+        connection.execute_batch("PRAGMA page_size = 2048")?;
         let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
         if mode != "wal" {
             return Err(Error::Unavailable(format!("{}: cannot use write-ahead logging there", file.display())));
         }
         connection.execute_batch(
-            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -32000;
-             PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 16000",
+            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000;
+             PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 8000",
         )?;
         let runtime = Handle::current();
         let (queue, jobs) = mpsc::channel(QUEUE);
@@ -77,15 +78,19 @@ impl Sqlite {
 
     pub fn reader(&self) -> Result<Connection, Error> {
         let idle = self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        match idle {
-            Some(connection) => Ok(connection),
-            None => connect(&self.0.file, OpenFlags::SQLITE_OPEN_READ_ONLY),
-        }
+        let connection = match idle {
+            Some(connection) => connection,
+            None => connect(&self.0.file, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+        };
+        // All that one reader asks is of one moment, and locks the file once.
+        connection.prepare_cached("BEGIN")?.raw_execute()?;
+        Ok(connection)
     }
 
     pub fn give_back(&self, connection: Connection) {
+        let ended = connection.prepare_cached("COMMIT").and_then(|mut commit| commit.raw_execute());
         let mut readers = self.0.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < IDLE_READERS && connection.is_autocommit() {
+        if readers.len() < IDLE_READERS && ended.is_ok() {
             readers.push(connection);
         }
     }
@@ -233,12 +238,12 @@ fn finished<T>(future: BoxFuture<'_, T>) -> Result<T, Error> {
 
 fn write_batches(connection: Connection, mut jobs: mpsc::Receiver<Job>, runtime: &Handle) {
     let mut tx = Tx::Sqlite(connection);
-    let mut texts = clicks::TextCache::default();
+    let mut known = clicks::Known::default();
     let mut batch = Vec::with_capacity(BATCH);
     while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
         let mut waiting = std::mem::take(&mut batch);
         while !waiting.is_empty() {
-            waiting = write_batch(&mut tx, &mut texts, waiting, runtime);
+            waiting = write_batch(&mut tx, &mut known, waiting, runtime);
         }
     }
 }
@@ -256,7 +261,7 @@ fn is_lost(tx: &Tx) -> bool {
 }
 
 /// Writes one batch and answers it; returns those that have yet to be tried.
-fn write_batch(tx: &mut Tx, texts: &mut clicks::TextCache, batch: Vec<Job>, runtime: &Handle) -> Vec<Job> {
+fn write_batch(tx: &mut Tx, known: &mut clicks::Known, batch: Vec<Job>, runtime: &Handle) -> Vec<Job> {
     let mut done: Vec<Box<dyn Work>> = Vec::new();
     let mut counted: Vec<(oneshot::Sender<Result<Outcome, Error>>, Result<Outcome, Error>)> = Vec::new();
     let mut left = Vec::new();
@@ -277,7 +282,11 @@ fn write_batch(tx: &mut Tx, texts: &mut clicks::TextCache, batch: Vec<Job>, runt
     } else {
         if !new_clicks.is_empty() {
             keep = true;
-            counted = count(tx, texts, new_clicks);
+            known.hold_against(data_version(tx));
+            counted = count(tx, known, new_clicks);
+        }
+        if !works.is_empty() {
+            known.forget_codes();
         }
         for mut work in works {
             if is_lost(tx) {
@@ -296,7 +305,7 @@ fn write_batch(tx: &mut Tx, texts: &mut clicks::TextCache, batch: Vec<Job>, runt
     });
     if let Err(error) = &result {
         tracing::warn!(%error, waiting = done.len() + counted.len(), "a batch could not be written");
-        texts.clear();
+        known.clear();
         if !is_lost(tx) {
             let _ = batch_execute(tx, "ROLLBACK");
         }
@@ -330,20 +339,30 @@ fn in_savepoint(tx: &mut Tx, work: impl FnOnce(&mut Tx) -> bool) -> bool {
     keep
 }
 
+/// A number that changes when another connection, of another process, has written.
+fn data_version(tx: &Tx) -> Option<i64> {
+    match tx {
+        Tx::Sqlite(connection) => {
+            fetch_optional(connection, "PRAGMA data_version", &[]).ok()?.map(|(version,)| version)
+        }
+        Tx::Postgres(_) => None,
+    }
+}
+
 type Counted = (oneshot::Sender<Result<Outcome, Error>>, Result<Outcome, Error>);
 
 /// Counts the clicks together, first in the transaction and so without a savepoint, which costs a copy of
 /// every page they touch; where one of them fails, each by itself, so that a bad one fails alone.
 fn count(
     tx: &mut Tx,
-    texts: &mut clicks::TextCache,
+    known: &mut clicks::Known,
     new: Vec<(NewClick, oneshot::Sender<Result<Outcome, Error>>)>,
 ) -> Vec<Counted> {
     let (new, replies): (Vec<_>, Vec<_>) = new.into_iter().unzip();
-    if let Ok(outcomes) = record(tx, texts, &new) {
+    if let Ok(outcomes) = record(tx, known, &new) {
         return replies.into_iter().zip(outcomes.into_iter().map(Ok)).collect();
     }
-    texts.clear();
+    known.clear();
     let _ = batch_execute(tx, "ROLLBACK");
     if batch_execute(tx, "BEGIN IMMEDIATE").is_err() {
         // Outside a transaction a savepoint would be one of its own, and commit.
@@ -352,21 +371,21 @@ fn count(
     let mut alone = |click: NewClick| {
         let mut outcome = Err(gone());
         in_savepoint(tx, |tx| {
-            outcome = record(tx, texts, std::slice::from_ref(&click))
+            outcome = record(tx, known, std::slice::from_ref(&click))
                 .and_then(|mut outcomes| outcomes.pop().ok_or_else(gone));
             outcome.is_ok()
         });
         if outcome.is_err() {
-            texts.clear();
+            known.clear();
         }
         outcome
     };
     replies.into_iter().zip(new.into_iter().map(|click| alone(click))).collect()
 }
 
-fn record(tx: &Tx, texts: &mut clicks::TextCache, new: &[NewClick]) -> Result<Vec<Outcome>, Error> {
+fn record(tx: &Tx, known: &mut clicks::Known, new: &[NewClick]) -> Result<Vec<Outcome>, Error> {
     match tx {
-        Tx::Sqlite(connection) => clicks::record_on_sqlite(connection, texts, new),
+        Tx::Sqlite(connection) => clicks::record_on_sqlite(connection, known, new),
         Tx::Postgres(_) => Err(gone()),
     }
 }

@@ -91,8 +91,11 @@ impl SessionStore for Store {
         drop(tx);
         let now = self.clock.now();
         if found.is_due_to_be_seen(now) {
-            let id = hash(&id.to_string());
-            self.db.write(move |tx| Box::pin(async move { sessions::seen(tx, &id, now).await })).await.map_err(failed)?;
+            // Nobody is kept waiting, or out, for this.
+            let (db, id) = (self.db.clone(), hash(&id.to_string()));
+            tokio::spawn(async move {
+                db.write(move |tx| Box::pin(async move { sessions::seen(tx, &id, now).await })).await
+            });
         }
         let data: HashMap<_, _> =
             serde_json::from_str(&found.data).map_err(|error| session_store::Error::Decode(error.to_string()))?;
