@@ -1,6 +1,9 @@
 //! Loads the server and a bare axum "hello" in turn with wrk, 64 connections each, and prints what it saw:
 //! requests a second, latency, CPU a request, memory, and the ratio to hello. Run by `bin/bench`.
 
+#![expect(clippy::float_arithmetic, reason = "measurements, not money")]
+#![expect(clippy::disallowed_methods, reason = "a program of its own, with its own settings")]
+
 use std::{
     error::Error,
     fmt::Write as _,
@@ -64,7 +67,7 @@ impl Server {
                 }
             });
         }
-        let address = address.recv_timeout(Duration::from_secs(60))?;
+        let address = address.recv_timeout(Duration::from_mins(1))?;
         Ok(Self { child, address })
     }
 
@@ -400,7 +403,7 @@ impl Engine {
                  {COUNT_AGAIN}"
             )?;
             let lite = rusqlite::Connection::open(file)?;
-            lite.busy_timeout(Duration::from_secs(60))?;
+            lite.busy_timeout(Duration::from_mins(1))?;
             lite.execute_batch(&sql)?;
         } else {
             write!(

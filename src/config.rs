@@ -98,7 +98,8 @@ impl Config {
         }
         let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| given.database_url.starts_with(scheme));
         let is_sqlite = store::sqlite_file(&given.database_url).is_some_and(|file| !file.is_empty());
-        if !is_sqlite && !(is_postgres && Url::parse(&given.database_url).is_ok()) {
+        let is_known = is_sqlite || (is_postgres && Url::parse(&given.database_url).is_ok());
+        if !is_known {
             wrong(
                 "OFFSHOOT_DATABASE_URL (--database-url)",
                 "must be sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME",

@@ -220,7 +220,7 @@ impl Year {
         let code = Code::parse(&name.to_uppercase().replace(' ', "")).ok();
         let new = NewAffiliate { email, name: name.into(), code, custom_fields: "{}".into() };
         let joined = affiliates::create(tx, &self.act(), &new).await?;
-        if place % 3 == 0 {
+        if place.is_multiple_of(3) {
             let edit = Edit {
                 payment_method: Some(Some(PaymentMethod::Paypal)),
                 payment_details: Some(Some(address)),

@@ -141,6 +141,10 @@ impl Postgres {
     pub async fn open(url: &str) -> Result<Self, Error> {
         // Below the 8 s that a caller waits, so that the server's own word arrives first.
         let options: PgConnectOptions = url.parse::<PgConnectOptions>()?.application_name("offshoot").options([
+            // Every question of a request is answered through an index; a plan made while a table was still
+            // empty would read all of it for as long as the connection lives.
+            ("enable_seqscan", "off"),
+            ("jit", "off"),
             ("statement_timeout", "7000"),
             ("lock_timeout", "6000"),
             ("idle_in_transaction_session_timeout", "15000"),
@@ -149,7 +153,7 @@ impl Postgres {
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(4))
-            .idle_timeout(Duration::from_secs(300))
+            .idle_timeout(Duration::from_mins(5))
             // A connection that has rested is tried first: its server may have been restarted since.
             .test_before_acquire(false)
             .before_acquire(|connection, meta| {

@@ -263,7 +263,7 @@ fn is_lost(tx: &Tx) -> bool {
 /// Writes one batch and answers it; returns those that have yet to be tried.
 fn write_batch(tx: &mut Tx, known: &mut clicks::Known, batch: Vec<Job>, runtime: &Handle) -> Vec<Job> {
     let mut done: Vec<Box<dyn Work>> = Vec::new();
-    let mut counted: Vec<(oneshot::Sender<Result<Outcome, Error>>, Result<Outcome, Error>)> = Vec::new();
+    let mut counted: Vec<Counted> = Vec::new();
     let mut left = Vec::new();
 
     let (mut new_clicks, mut works) = (Vec::new(), Vec::new());
@@ -312,7 +312,7 @@ fn write_batch(tx: &mut Tx, known: &mut clicks::Known, batch: Vec<Job>, runtime:
     }
     // On the runtime's own threads, where waking a task costs no call to the kernel.
     runtime.spawn(async move {
-        let commit = || result.as_ref().map(|()| ()).map_err(|error| Error::Unavailable(error.to_string()));
+        let commit = || result.as_ref().copied().map_err(|error| Error::Unavailable(error.to_string()));
         for work in done {
             work.answer(commit());
         }
@@ -380,7 +380,7 @@ fn count(
         }
         outcome
     };
-    replies.into_iter().zip(new.into_iter().map(|click| alone(click))).collect()
+    replies.into_iter().zip(new.into_iter().map(&mut alone)).collect()
 }
 
 fn record(tx: &Tx, known: &mut clicks::Known, new: &[NewClick]) -> Result<Vec<Outcome>, Error> {

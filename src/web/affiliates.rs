@@ -242,6 +242,7 @@ impl FromFields for Edit {
 }
 
 /// `None` for a field left out, `Some(None)` for `null`.
+#[expect(clippy::option_option, reason = "a patch says of a field: nothing, that it is empty, or what it is")]
 fn cleared<T>(fields: &Fields<'_>, name: &str, value: Option<T>) -> Option<Option<T>> {
     fields.given(name).map(|_| value)
 }

@@ -43,7 +43,7 @@ pub struct Row {
     commission: Money,
     #[schema(value_type = f64)]
     refunded_amount: Money,
-    /// Which evidence decided: click, code or code_after_expired_click.
+    /// Which evidence decided: `click`, `code` or `code_after_expired_click`.
     attributed_by: &'static str,
     /// Whether the click and the code named different affiliates.
     conflict: bool,

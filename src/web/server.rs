@@ -33,7 +33,7 @@ use super::links::Peer;
 /// A request's head arrives within this.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 /// A connection on which nothing moves is closed after this.
-const IDLE_TIME: Duration = Duration::from_secs(60);
+const IDLE_TIME: Duration = Duration::from_mins(1);
 /// After the signal to stop, what is in flight has this long.
 const DRAIN_TIME: Duration = Duration::from_secs(7);
 

@@ -43,6 +43,7 @@ pub fn layer(app: &App) -> SessionManagerLayer<Store> {
         .with_expiry(Expiry::OnInactivity(Duration::days(sessions::ABSOLUTE_DAYS)))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as map_err gives it")]
 fn failed(error: Error) -> session_store::Error {
     session_store::Error::Backend(error.to_string())
 }

@@ -35,7 +35,7 @@ async fn visit(site: &Site, path: &str) -> Answer {
     Answer::of(client.get(site.url(path)).send().await.unwrap()).await
 }
 
-fn convert(api: &Api, order: String) -> impl Future<Output = Answer> + use<> {
+fn convert(api: &Api, order: &str) -> impl Future<Output = Answer> + use<> {
     let (api, body) = (api.clone(), format!(r#"{{"referralCode":"ANNA","amount":10,"orderId":"{order}"}}"#));
     async move { api.raw(Method::POST, "/referrals/convert", body).await }
 }
@@ -44,7 +44,7 @@ fn convert(api: &Api, order: String) -> impl Future<Output = Answer> + use<> {
 async fn nothing_can_be_written(site: &Site, round: &str) {
     let api = &site.api;
     let writing = async {
-        let sales = (0..4).map(|number| convert(api, format!("out-{round}-{number}")));
+        let sales = (0..4).map(|number| convert(api, &format!("out-{round}-{number}")));
         let body = serde_json::json!({ "referralCode": "ANNA" });
         let (sales, click) = tokio::join!(futures_util::future::join_all(sales), api.post("/referrals/track", &body));
         for answer in sales.iter().chain([&click]) {
@@ -92,7 +92,7 @@ async fn all_is_well(site: &Site, round: &str) {
     let mut number = 0;
     loop {
         number += 1;
-        let sale = convert(&site.api, format!("back-{round}-{number}")).await;
+        let sale = convert(&site.api, &format!("back-{round}-{number}")).await;
         let ready = visit(site, "/readyz").await;
         if sale.status == 201 && ready.status == 200 {
             break;
@@ -101,7 +101,7 @@ async fn all_is_well(site: &Site, round: &str) {
         sleep(Duration::from_millis(100)).await;
     }
     // Not by luck: many at once, more than there are connections.
-    let many = (0..24).map(|number| convert(&site.api, format!("well-{round}-{number}")));
+    let many = (0..24).map(|number| convert(&site.api, &format!("well-{round}-{number}")));
     for answer in futures_util::future::join_all(many).await {
         assert_eq!(answer.status, 201, "{answer:?}");
     }
@@ -193,14 +193,14 @@ async fn a_full_disk_is_told_of_and_room_is_all_it_takes() {
         let filler = tiny.0.join("filler");
         while std::fs::write(filler.with_extension("more"), vec![1; 64 * 1024]).is_ok() {
             let mut whole = std::fs::OpenOptions::new().create(true).append(true).open(&filler).unwrap();
-            if std::io::Write::write_all(&mut whole, &[1; 64 * 1024]).is_err() {
+            if std::io::Write::write_all(&mut whole, &vec![1; 64 * 1024]).is_err() {
                 break;
             }
         }
         // What room the database's own files still have is used up by real sales.
         let mut sold = 0;
         loop {
-            let sales = (0..32).map(|number| convert(&site.api, format!("until-{round}-{sold}-{number}")));
+            let sales = (0..32).map(|number| convert(&site.api, &format!("until-{round}-{sold}-{number}")));
             let answers = futures_util::future::join_all(sales).await;
             sold += 1;
             if answers.iter().all(|answer| answer.status.is_server_error()) {
@@ -224,7 +224,7 @@ async fn a_full_disk_is_told_of_and_room_is_all_it_takes() {
 async fn on_a_server_of_its_own() -> Option<(Cluster, Wire, Site)> {
     let cluster = Cluster::start()?;
     let wire = Wire::to(cluster.port).await;
-    let database = Arc::new(Database::at(cluster.url(wire.port)));
+    let database = Arc::new(Database::at(Cluster::url(wire.port)));
     let site = Site::on(database, &[("OFFSHOOT_RATE_LIMIT", "0")], "acme", "USD").await;
     site.affiliate("ANNA").await;
     assert_eq!(visit(&site, "/r/acme/ANNA").await.status, 302);

@@ -101,7 +101,9 @@ async fn of_one_order_with_two_amounts_one_wins() {
         let winner = answers.iter().find(|answer| answer.status == 201).unwrap();
         let (same, other): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.text == winner.text);
         assert_eq!((same.len(), other.len()), (6, 6), "{answers:?}");
-        other.iter().for_each(|answer| answer.refuses("orderId"));
+        for answer in &other {
+            answer.refuses("orderId");
+        }
     }
     assert_eq!(site.api.get("/conversions").await.data()["total"], ROUNDS);
     site.check_ledger().await;

@@ -1,5 +1,5 @@
 //! A walk of random operations beside a model of what they must come to. Every few steps the two are
-//! compared: totals, list totals and sums of rows. The seed is printed; OFFSHOOT_TEST_SEED replays it.
+//! compared: totals, list totals and sums of rows. The seed is printed; `OFFSHOOT_TEST_SEED` replays it.
 
 use std::collections::{BTreeMap, HashMap};
 

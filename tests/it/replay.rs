@@ -143,10 +143,11 @@ async fn limits_are_kept_to() {
     let key = set_up(&database);
     let file = database.folder.path().join("orders.csv.gz");
     write_orders(&file);
-    // 30 a minute for what is not tracking, 300 for that: more than two minutes' worth would be too slow a test.
-    let server = Process::with(&database, &[("OFFSHOOT_RATE_LIMIT", "30")], &[]);
+    // 10 a minute for what is not tracking, 100 for that: a fifth more than that, so that it is refused unless
+    // the machine takes 12 seconds for it, and waits about as long.
+    let server = Process::with(&database, &[("OFFSHOOT_RATE_LIMIT", "10")], &[]);
     let replay = Replay { server: format!("http://{}", server.address), key: &key, file: &file };
-    let limited = replay.command(&["--affiliates", "3", "--limit", "155"]).output().unwrap();
+    let limited = replay.command(&["--affiliates", "3", "--limit", "60"]).output().unwrap();
     let said = printed(&limited);
     assert!(said.ends_with("3 affiliates agree to the cent") && !said.contains(" 0 sent again"), "{said}");
 

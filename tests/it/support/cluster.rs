@@ -39,7 +39,7 @@ impl Cluster {
         super::database::postgres()?;
         let folder = tempfile::tempdir().unwrap();
         let cluster = Self { folder, programs: programs().unwrap(), port: free_port() };
-        if cluster.is_root() {
+        if Self::is_root() {
             assert!(Command::new("chown").arg("postgres").arg(cluster.folder.path()).status().unwrap().success());
         }
         cluster.run("initdb", &["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]);
@@ -52,7 +52,8 @@ impl Cluster {
         Some(cluster)
     }
 
-    pub fn url(&self, port: u16) -> String {
+    /// Its own database, behind whatever port leads there.
+    pub fn url(port: u16) -> String {
         format!("postgres://postgres@127.0.0.1:{port}/postgres")
     }
 
@@ -61,13 +62,13 @@ impl Cluster {
     }
 
     /// PostgreSQL refuses to run as root.
-    fn is_root(&self) -> bool {
+    fn is_root() -> bool {
         std::fs::metadata("/proc/self").is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == 0)
     }
 
     fn run(&self, program: &str, arguments: &[&str]) {
         let program = self.programs.join(program);
-        let mut command = if self.is_root() {
+        let mut command = if Self::is_root() {
             let mut command = Command::new("setpriv");
             command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).arg(program);
             command

@@ -15,6 +15,7 @@ pub struct Database {
 }
 
 /// The throw-away server's own database, if the suite runs on PostgreSQL.
+#[expect(clippy::disallowed_methods, reason = "bin/test tells so, and nothing else does")]
 pub fn postgres() -> Option<String> {
     std::env::var("OFFSHOOT_TEST_POSTGRES").ok().filter(|url| !url.is_empty())
 }

@@ -3,7 +3,6 @@
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     net::SocketAddr,
-    path::Path,
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -129,7 +128,7 @@ impl Process {
 
 fn wait_for_address(child: &mut Child, log: &Mutex<String>) -> SocketAddr {
     let since = Instant::now();
-    while since.elapsed() < Duration::from_secs(120) {
+    while since.elapsed() < Duration::from_mins(2) {
         let text = log.lock().unwrap().clone();
         let listening = text.lines().find(|line| line.contains(r#""message":"listening""#));
         if let Some(line) = listening {
@@ -147,9 +146,4 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// The size of a file, 0 where there is none.
-pub fn size(file: &Path) -> u64 {
-    std::fs::metadata(file).map_or(0, |meta| meta.len())
 }
