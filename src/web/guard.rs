@@ -1,7 +1,7 @@
 //! What every answer has in common: a request id, a time limit, a catch for panics, and the headers that
 //! keep a browser from being used against its user.
 
-use std::{any::Any, borrow::Cow, time::Duration};
+use std::{borrow::Cow, panic::AssertUnwindSafe, time::Duration};
 
 use axum::{
     body::Body,
@@ -10,6 +10,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
+use futures_util::FutureExt as _;
 use tokio::time::timeout;
 
 use super::{failure::Failure, input};
@@ -44,7 +45,7 @@ impl RequestId {
 ///
 /// # Errors
 /// 413, 408, or 400 when it breaks off.
-pub async fn arrived(request: Request) -> Result<Request, Failure> {
+async fn arrived(request: Request) -> Result<Request, Failure> {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return Ok(request);
     }
@@ -53,14 +54,13 @@ pub async fn arrived(request: Request) -> Result<Request, Failure> {
     Ok(Request::from_parts(parts, Body::from(body)))
 }
 
-/// The answer, unless the handler takes too long or panics.
+/// The answer, unless the body does not arrive or the handler takes too long or panics.
 ///
 /// # Errors
-/// 500 after a panic, 503 when it took too long.
-pub async fn in_time(
-    handling: impl Future<Output = Result<Response, Box<dyn Any + Send>>>,
-) -> Result<Response, Failure> {
-    match timeout(REQUEST_TIME, handling).await {
+/// As [`arrived`]; 500 after a panic, 503 when it took too long.
+pub async fn handle(request: Request, next: Next) -> Result<Response, Failure> {
+    let request = arrived(request).await?;
+    match timeout(REQUEST_TIME, AssertUnwindSafe(next.run(request)).catch_unwind()).await {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(panic)) => {
             let said =
@@ -128,10 +128,8 @@ pub fn same_site(app: &App, method: &Method, headers: &HeaderMap) -> Result<(), 
 
 /// For addresses outside both trees: plain answers with the same guards.
 pub async fn front(State(app): State<App>, request: Request, next: Next) -> Response {
-    use futures_util::FutureExt as _;
     let id = RequestId::new(&app);
-    let handling = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
-    let mut response = in_time(handling).await.unwrap_or_else(Failure::into_response);
+    let mut response = handle(request, next).await.unwrap_or_else(Failure::into_response);
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         *response.body_mut() = Body::from(message(&failure, &id).into_owned());
     }

@@ -1,7 +1,5 @@
 //! The portal's face: pages, redirects and error pages for browsers with a session.
 
-use std::panic::AssertUnwindSafe;
-
 use askama::Template;
 use axum::{
     extract::{FromRequestParts, Request, State},
@@ -9,7 +7,6 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use futures_util::FutureExt as _;
 use tower_sessions::Session;
 
 use super::{assets, caller::Caller, failure::Failure, guard, input, reply::Reply};
@@ -61,7 +58,7 @@ pub async fn front(State(app): State<App>, session: Session, request: Request, n
     let is_signed_in = matches!(admitted, Ok(Some(_)));
     let mut shell = Shell { program: None, is_signed_in, stylesheet: assets::stylesheet() };
     let response = match admitted {
-        Ok(_) => handle(request, next).await,
+        Ok(_) => guard::handle(request, next).await,
         Err(failure) => Err(failure),
     };
     let response = response.unwrap_or_else(Failure::into_response);
@@ -69,11 +66,6 @@ pub async fn front(State(app): State<App>, session: Session, request: Request, n
         shell.program = Some((program.name.clone(), program.slug.clone()));
     }
     guard::secured(represent(response, &shell, &id, &wanted), &app, &id)
-}
-
-async fn handle(request: Request, next: Next) -> Result<Response, Failure> {
-    let request = guard::arrived(request).await?;
-    guard::in_time(AssertUnwindSafe(next.run(request)).catch_unwind()).await
 }
 
 fn represent(mut response: Response, shell: &Shell, id: &guard::RequestId, wanted: &str) -> Response {

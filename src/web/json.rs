@@ -1,7 +1,5 @@
 //! The JSON face: the envelope of the reference around everything under `/v1`.
 
-use std::panic::AssertUnwindSafe;
-
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -9,7 +7,6 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use futures_util::FutureExt as _;
 use serde::Serialize;
 
 use super::{caches::Lane, caller, failure::Failure, guard, reply::Reply};
@@ -31,7 +28,7 @@ pub async fn front(State(app): State<App>, mut request: Request, next: Next) -> 
     let admitted = admit(&app, &mut request, &mut allowance).await;
     let admitted = if is_open && allowance.is_none() { Ok(()) } else { admitted };
     let response = match admitted {
-        Ok(()) => handle(request, next).await,
+        Ok(()) => guard::handle(request, next).await,
         Err(failure) => Err(failure),
     };
     let response = response.map_or_else(|failure| error(&failure, &id), |response| represent(response, &id));
@@ -44,11 +41,6 @@ pub async fn front(State(app): State<App>, mut request: Request, next: Next) -> 
         headers.insert(RESET, reset.into());
     }
     response
-}
-
-async fn handle(request: Request, next: Next) -> Result<Response, Failure> {
-    let request = guard::arrived(request).await?;
-    guard::in_time(AssertUnwindSafe(next.run(request)).catch_unwind()).await
 }
 
 async fn admit(app: &App, request: &mut Request, allowance: &mut Option<Allowance>) -> Result<(), Failure> {
