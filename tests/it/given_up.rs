@@ -33,3 +33,23 @@ async fn nobody_leaves_a_transaction_open() {
     assert_eq!(site.database.number("SELECT COUNT(*) FROM clicks").await, 500, "every click that was answered");
     site.check_ledger().await;
 }
+
+/// Somebody who left while the database was locked has been told that nothing came of it, so nothing does,
+/// although their work was taken up before they left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_given_up_while_the_database_was_locked_is_not_done_afterwards() {
+    let site = Site::start().await;
+    if !site.database.is_sqlite() {
+        return;
+    }
+    site.affiliate("ANNA").await;
+    let other = rusqlite::Connection::open(site.database.url.strip_prefix("sqlite://").unwrap()).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let left = tokio::time::timeout(Duration::from_millis(300), site.api.click("ANNA")).await;
+    assert!(left.is_err(), "nobody can write now");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    other.execute_batch("COMMIT").unwrap();
+    site.api.click("ANNA").await;
+    assert_eq!(site.database.number("SELECT COUNT(*) FROM clicks").await, 1, "only the one that was answered");
+    site.check_ledger().await;
+}

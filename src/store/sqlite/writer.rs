@@ -113,6 +113,8 @@ fn write_batch(tx: &mut Tx, known: &mut clicks::Known, batch: Vec<Job>, runtime:
     let mut counted: Vec<Counted> = Vec::new();
     let mut left = Vec::new();
 
+    let begun = batch_execute(tx, "BEGIN IMMEDIATE");
+    // Only now, because BEGIN may have waited for another process's lock, and callers given up meanwhile.
     let (mut new_clicks, mut works) = (Vec::new(), Vec::new());
     for job in batch {
         match job {
@@ -121,7 +123,6 @@ fn write_batch(tx: &mut Tx, known: &mut clicks::Known, batch: Vec<Job>, runtime:
             Job::Click(..) | Job::Work(_) => {}
         }
     }
-    let begun = batch_execute(tx, "BEGIN IMMEDIATE");
     let mut keep = false;
     if begun.is_err() {
         counted = new_clicks.into_iter().map(|(_, reply)| (reply, Err(gone()))).collect();
