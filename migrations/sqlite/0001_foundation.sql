@@ -13,6 +13,11 @@ CREATE TABLE accounts (
   email_key TEXT NOT NULL UNIQUE,
   name TEXT NOT NULL,
   password_hash TEXT,
+  -- How they like to read.
+  theme TEXT NOT NULL DEFAULT 'system' CHECK (theme IN ('system', 'light', 'dark')),
+  number_style TEXT NOT NULL DEFAULT 'comma' CHECK (number_style IN ('comma', 'point', 'space', 'apostrophe')),
+  time_zone TEXT NOT NULL DEFAULT 'UTC',
+  has_shortcuts BOOLEAN NOT NULL DEFAULT TRUE,
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL
 );

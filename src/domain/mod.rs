@@ -10,9 +10,11 @@ pub mod decimal;
 pub mod email;
 pub mod id;
 pub mod key;
+pub mod locale;
 pub mod money;
 pub mod program;
 pub mod refund;
+pub mod role;
 pub mod text;
 pub mod time;
 

@@ -7,6 +7,7 @@ use crate::{
         key::{Scope, Secret},
         money::Currency,
         program::{DEFAULT_ATTRIBUTION_DAYS, DEFAULT_RATE, Program},
+        role::Role,
         time::Time,
     },
     store::{Tx, accounts, keys, programs, totals},
@@ -21,7 +22,7 @@ pub async fn create(tx: &mut Tx, act: &Act, owner: AccountId) -> Result<(), Refu
         return Err(Refusal::field("slug", "is already taken"));
     }
     totals::start_program(tx, act.program.id).await?;
-    accounts::join(tx, owner, act.program.id, "owner", act.now).await?;
+    accounts::join(tx, owner, act.program.id, Role::Owner, act.now).await?;
     Ok(act.audit(tx, "program.created", act.program.id, Change::default()).await?)
 }
 

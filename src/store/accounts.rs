@@ -1,9 +1,11 @@
 //! People who sign in, the programs they work for, and the links that let them in once.
 
-use super::{Error, Tx, execute, fetch_one, fetch_optional, row};
+use super::{Error, Tx, execute, fetch_all, fetch_one, fetch_optional, row};
 use crate::domain::{
     email::Email,
     id::{AccountId, ProgramId},
+    locale::{NumberStyle, Theme},
+    role::Role,
     time::Time,
 };
 
@@ -14,6 +16,49 @@ row! {
         pub name: String,
         pub password_hash: Option<String>,
     }
+}
+
+row! {
+    /// Who is signed in and how they like to read.
+    #[derive(Debug, Clone)]
+    pub struct Person {
+        pub email: String,
+        pub name: String,
+        pub theme: Theme,
+        pub number_style: NumberStyle,
+        pub time_zone: String,
+        pub has_shortcuts: bool,
+    }
+}
+
+pub async fn person(tx: &mut Tx, id: AccountId) -> Result<Option<Person>, Error> {
+    fetch_optional!(
+        Person,
+        tx,
+        "SELECT email, name, theme, number_style, time_zone, has_shortcuts FROM accounts WHERE id = $1",
+        id
+    )
+}
+
+row! {
+    /// A program that the account works for.
+    #[derive(Debug, Clone)]
+    pub struct Membership {
+        pub slug: String,
+        pub name: String,
+        pub role: Role,
+    }
+}
+
+/// The programs that the account works for, the one joined last first.
+pub async fn memberships(tx: &mut Tx, account: AccountId) -> Result<Vec<Membership>, Error> {
+    fetch_all!(
+        Membership,
+        tx,
+        "SELECT p.slug, p.name, m.role FROM memberships m JOIN programs p ON p.id = m.program_id
+         WHERE m.account_id = $1 ORDER BY m.created_at DESC, p.id DESC",
+        account
+    )
 }
 
 /// Makes the account; `false` where the address has one already.
@@ -51,7 +96,7 @@ pub async fn by_id(tx: &mut Tx, id: AccountId) -> Result<Option<Account>, Error>
     fetch_optional!(Account, tx, "SELECT id, email, name, password_hash FROM accounts WHERE id = $1", id)
 }
 
-pub async fn join(tx: &mut Tx, account: AccountId, program: ProgramId, role: &str, now: Time) -> Result<(), Error> {
+pub async fn join(tx: &mut Tx, account: AccountId, program: ProgramId, role: Role, now: Time) -> Result<(), Error> {
     execute!(
         tx,
         "INSERT INTO memberships (account_id, program_id, role, created_at) VALUES ($1, $2, $3, $4)",
@@ -64,27 +109,15 @@ pub async fn join(tx: &mut Tx, account: AccountId, program: ProgramId, role: &st
 }
 
 /// The account's role in a program, if it has one.
-pub async fn role(tx: &mut Tx, account: AccountId, program: ProgramId) -> Result<Option<String>, Error> {
+pub async fn role(tx: &mut Tx, account: AccountId, program: ProgramId) -> Result<Option<Role>, Error> {
     let row = fetch_optional!(
-        (String,),
+        (Role,),
         tx,
         "SELECT role FROM memberships WHERE account_id = $1 AND program_id = $2",
         account,
         program
     )?;
     Ok(row.map(|(role,)| role))
-}
-
-/// The slug of the program that the account joined last, for the page after signing in.
-pub async fn home(tx: &mut Tx, account: AccountId) -> Result<Option<String>, Error> {
-    let row = fetch_optional!(
-        (String,),
-        tx,
-        "SELECT p.slug FROM memberships m JOIN programs p ON p.id = m.program_id
-         WHERE m.account_id = $1 ORDER BY m.created_at DESC, p.id DESC LIMIT 1",
-        account
-    )?;
-    Ok(row.map(|(slug,)| slug))
 }
 
 pub async fn any(tx: &mut Tx) -> Result<bool, Error> {

@@ -8,7 +8,7 @@ use sqlx::{
     postgres::{PgArgumentBuffer, PgTypeInfo, PgValueRef},
 };
 
-use crate::domain::{affiliate, attribution, commission, id::Id, key, money::Currency, time::Time};
+use crate::domain::{affiliate, attribution, commission, id::Id, key, locale, money::Currency, role, time::Time};
 
 /// A type that is stored as another: how it becomes that, and how it comes back.
 macro_rules! stored {
@@ -64,5 +64,8 @@ words!(
     commission::Status,
     commission::Kind,
     commission::Entry,
-    key::Scope
+    key::Scope,
+    locale::NumberStyle,
+    locale::Theme,
+    role::Role
 );

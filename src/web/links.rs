@@ -17,6 +17,7 @@ use url::Url;
 
 use super::{
     failure::Failure,
+    filters,
     input::{self, Query, path_parameter},
     referrals::{URL_LENGTH, USER_AGENT_LENGTH},
     reply::Reply,

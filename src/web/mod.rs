@@ -8,15 +8,21 @@ mod assets;
 mod body;
 pub mod caches;
 pub mod caller;
+mod chart;
 mod commissions;
 mod conversions;
+mod earner;
 pub mod failure;
+mod filters;
+mod form;
 mod guard;
 mod health;
+mod home;
 mod html;
 mod input;
 mod json;
 mod links;
+pub mod menu;
 mod once;
 pub mod openapi;
 mod program;
@@ -25,6 +31,7 @@ pub mod reply;
 pub mod server;
 mod sessions;
 mod setup;
+pub mod shell;
 mod sign_in;
 
 use std::sync::LazyLock;
@@ -39,7 +46,6 @@ use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::failure::Failure;
-pub use self::html::Shell;
 use crate::app::App;
 
 /// Everything under `/v1`, routes and document in one: a route that is not described cannot be mounted.
@@ -65,14 +71,20 @@ fn merchant() -> Router<App> {
     Router::new().route("/affiliates", get(affiliates::index)).route("/commissions", get(commissions::index))
 }
 
+/// An affiliate's pages.
+fn affiliate() -> Router<App> {
+    Router::new().route("/home", get(home::show))
+}
+
 fn portal(app: &App) -> Router<App> {
     Router::new()
         .nest("/m/{program}", merchant().layer(from_fn_with_state(app.clone(), html::members)))
-        .route("/", get(sign_in::home))
-        .route("/home", get(sign_in::home))
+        .merge(affiliate().layer(from_fn_with_state(app.clone(), earner::admit)))
+        .route("/", get(sign_in::start))
         .route("/login", get(sign_in::show).post(sign_in::create))
         .route("/login/link/{token}", get(sign_in::link).post(sign_in::use_link))
         .route("/logout", post(sign_in::destroy))
+        .route("/switch", post(sign_in::switch))
         .route("/setup", get(setup::show).post(setup::create))
         .route("/p/{program}", get(links::page))
         .fallback(async || Failure::no_route())

@@ -5,14 +5,17 @@ use axum::extract::State;
 use tower_sessions::Session;
 
 use super::{
+    earner,
     failure::Failure,
-    html::{self, SignedIn},
-    input::{Form, PathToken, Query},
+    filters,
+    form::Form,
+    html,
+    input::{PathToken, Query},
     reply::Reply,
 };
 use crate::{
     app::App,
-    domain::{email::Email, id::AccountId, key::hash, money::Money},
+    domain::{email::Email, id::AccountId, key::hash},
     password,
     store::{self, accounts},
 };
@@ -27,7 +30,7 @@ struct SignIn {
 
 pub async fn show(query: Query, session: Session) -> Result<Reply, Failure> {
     if html::account(&session).await?.is_some() {
-        return Ok(Reply::Go("/home".into()));
+        return Ok(Reply::Go("/".into()));
     }
     let next = query.get("next").unwrap_or_default().to_owned();
     Ok(Reply::page(SignIn { email: String::new(), next, error: None }))
@@ -44,17 +47,21 @@ pub async fn create(State(app): State<App>, session: Session, form: Form) -> Res
 
     let Some(id) = id.filter(|_| is_right) else {
         let error = Some("This e-mail address and password do not belong together.");
-        return Ok(Reply::page(SignIn {
+        return Ok(Reply::invalid(SignIn {
             email: form.get("email").to_owned(),
             next: form.get("next").to_owned(),
             error,
         }));
     };
-    start(&session, id).await?;
-    Ok(Reply::Go(local(form.get("next")).unwrap_or("/home").to_owned()))
+    start_session(&session, id).await?;
+    Ok(Reply::Go(local(form.get("next")).unwrap_or("/").to_owned()))
 }
 
-async fn start(session: &Session, account: AccountId) -> Result<(), Failure> {
+/// Signs the account in.
+///
+/// # Errors
+/// When the session cannot be kept.
+pub async fn start_session(session: &Session, account: AccountId) -> Result<(), Failure> {
     // A new id at sign-in: one that somebody planted before is worth nothing.
     let failed = |error: tower_sessions::session::Error| {
         tracing::warn!(%error, "a session cannot be kept");
@@ -99,40 +106,34 @@ pub async fn use_link(State(app): State<App>, session: Session, PathToken(token)
         .await
         .map_err(|error: store::Error| Failure::from(error))?;
     let Some(account) = account else { return Ok(Reply::page(Link { token, is_good: false })) };
-    start(&session, account).await?;
+    start_session(&session, account).await?;
+    Ok(Reply::Go("/".into()))
+}
+
+/// To the program that the account works for, or to what it earns, or to a word on how to come by either.
+pub async fn start(State(app): State<App>, session: Session) -> Result<Reply, Failure> {
+    let Some(account) = html::account(&session).await? else { return Ok(Reply::Go("/login".into())) };
+    let mut tx = app.db.read().await?;
+    if let Some(at) = accounts::memberships(&mut tx, account).await?.first() {
+        return Ok(Reply::Go(format!("/m/{}/affiliates", at.slug)));
+    }
+    if store::affiliates::of_account(&mut tx, account).await?.is_empty() {
+        return Ok(Reply::page(Nowhere));
+    }
+    Ok(Reply::Go("/".into()))
+}
+
+/// `POST /switch`: to another program that the account earns in.
+pub async fn switch(_: html::SignedIn, session: Session, form: Form) -> Result<Reply, Failure> {
+    let keep = session.insert(earner::CHOSEN, form.get("program")).await;
+    keep.map_err(|_| Failure::unavailable())?;
+    let _ = session.remove_value(earner::VIEWED).await.map_err(|_| Failure::unavailable())?;
     Ok(Reply::Go("/home".into()))
 }
 
-/// One program that the account earns in.
-struct Earning {
-    program: String,
-    status: &'static str,
-    unpaid: Money,
-    paid: Money,
-}
-
 #[derive(Template)]
-#[template(path = "home.html")]
-struct Home {
-    name: String,
-    earnings: Vec<Earning>,
-}
-
-/// A merchant's program, or what an affiliate has earned.
-pub async fn home(State(app): State<App>, me: SignedIn) -> Result<Reply, Failure> {
-    let mut tx = app.db.read().await?;
-    if let Some(slug) = accounts::home(&mut tx, me.0).await? {
-        return Ok(Reply::Go(format!("/m/{slug}/affiliates")));
-    }
-    let account = accounts::by_id(&mut tx, me.0).await?.ok_or_else(Failure::no_route)?;
-    let earnings = store::affiliates::of_account(&mut tx, me.0).await?.into_iter().map(|row| Earning {
-        status: row.status.as_str(),
-        unpaid: row.currency.of(row.unpaid_minor),
-        paid: row.currency.of(row.paid_minor),
-        program: row.program,
-    });
-    Ok(Reply::page(Home { name: account.name, earnings: earnings.collect() }))
-}
+#[template(path = "nowhere.html")]
+struct Nowhere;
 
 #[cfg(test)]
 mod tests {
