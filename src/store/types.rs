@@ -8,7 +8,9 @@ use sqlx::{
     postgres::{PgArgumentBuffer, PgTypeInfo, PgValueRef},
 };
 
-use crate::domain::{affiliate, attribution, commission, id::Id, key, money::Currency, time::Time};
+use crate::domain::{
+    affiliate, attribution, commission, id::Id, key, message, money::Currency, one_time_link, time::Time,
+};
 
 /// A type that is stored as another: how it becomes that, and how it comes back.
 macro_rules! stored {
@@ -64,5 +66,7 @@ words!(
     commission::Status,
     commission::Kind,
     commission::Entry,
-    key::Scope
+    key::Scope,
+    message::Kind,
+    one_time_link::Purpose
 );
