@@ -9,6 +9,7 @@ mod body;
 pub mod caches;
 pub mod caller;
 mod chart;
+mod client;
 mod commissions;
 mod conversions;
 mod earner;
@@ -33,6 +34,7 @@ mod sessions;
 mod setup;
 pub mod shell;
 mod sign_in;
+mod throttle;
 
 use std::sync::LazyLock;
 

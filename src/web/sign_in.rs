@@ -105,7 +105,9 @@ pub async fn use_link(State(app): State<App>, session: Session, PathToken(token)
         .write(move |tx| Box::pin(async move { one_time_links::use_up(tx, Purpose::SignIn, &used, now).await }))
         .await
         .map_err(|error: store::Error| Failure::from(error))?;
-    let Some(account) = link.and_then(|link| link.account_id) else { return Ok(Reply::page(Link { token, is_good: false })) };
+    let Some(account) = link.and_then(|link| link.account_id) else {
+        return Ok(Reply::page(Link { token, is_good: false }));
+    };
     start_session(&session, account).await?;
     Ok(Reply::Go("/".into()))
 }
