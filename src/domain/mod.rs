@@ -19,6 +19,7 @@ pub mod refund;
 pub mod role;
 pub mod text;
 pub mod time;
+pub mod two_step;
 
 use std::borrow::Cow;
 
