@@ -7,6 +7,7 @@ pub mod bucket;
 pub mod code;
 pub mod commission;
 pub mod decimal;
+pub mod device;
 pub mod email;
 pub mod id;
 pub mod key;
