@@ -3,6 +3,7 @@
 //! Two trees: `/v1` means bearer key and JSON, the portal means session and markup. A resource's handler
 //! serves both; the tree's `front` layer gives what it said its form.
 
+mod account;
 mod affiliates;
 mod assets;
 mod body;
@@ -14,6 +15,7 @@ mod client;
 mod commissions;
 mod confirm;
 mod conversions;
+mod credentials;
 mod earner;
 pub mod failure;
 mod filters;
@@ -40,6 +42,7 @@ mod setup;
 pub mod shell;
 mod sign_in;
 mod throttle;
+mod two_step;
 
 use std::sync::LazyLock;
 
@@ -93,6 +96,16 @@ fn portal(app: &App) -> Router<App> {
         .route("/login/code", get(challenge::show).post(challenge::create))
         .route("/forgot", get(reset::ask).post(reset::send))
         .route("/forgot/{token}", get(reset::show).post(reset::create))
+        .route("/account", get(account::show).post(account::update))
+        .route("/account/sessions/end", post(account::end_session))
+        .route("/account/sessions/end-all", post(account::end_sessions))
+        .route("/account/password", get(credentials::password).post(credentials::change_password))
+        .route("/account/email", get(credentials::email).post(credentials::change_email))
+        .route("/account/two-step", get(two_step::show).post(two_step::confirm))
+        .route("/account/two-step/begin", post(two_step::begin))
+        .route("/account/two-step/codes", post(two_step::renew))
+        .route("/account/two-step/end", post(two_step::end))
+        .route("/confirm/{token}", get(credentials::show_email).post(credentials::confirm_email))
         .route("/confirm", get(confirm::show).post(confirm::create))
         .route("/login/link/{token}", get(sign_in::link).post(sign_in::use_link))
         .route("/logout", post(sign_in::destroy))
