@@ -25,13 +25,16 @@ const fn item(at: &'static str, icon: &'static str, label: &'static str, needs: 
     Item { at, icon, label, needs }
 }
 
-pub const MERCHANT: &[Group] = &[Group {
-    title: None,
-    items: &[
-        item("affiliates", "users", "Affiliates", Permission::Read),
-        item("commissions", "hand-coins", "Commissions", Permission::Read),
-    ],
-}];
+pub const MERCHANT: &[Group] = &[
+    Group {
+        title: None,
+        items: &[
+            item("affiliates", "users", "Affiliates", Permission::Read),
+            item("commissions", "hand-coins", "Commissions", Permission::Read),
+        ],
+    },
+    Group { title: Some("Program"), items: &[item("team", "user-plus", "Team", Permission::Team)] },
+];
 
 /// Address, icon, label.
 pub const AFFILIATE: &[(&str, &str, &str)] = &[("/home", "house", "Home")];

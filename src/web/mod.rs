@@ -41,6 +41,8 @@ mod sessions;
 mod setup;
 pub mod shell;
 mod sign_in;
+mod team;
+mod team_invitation;
 mod throttle;
 mod two_step;
 
@@ -76,9 +78,32 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(openapi::show))
 }
 
-/// A merchant's pages, below `/m/{program}`: handlers that `/v1` has too.
-fn merchant() -> Router<App> {
-    Router::new().route("/affiliates", get(affiliates::index)).route("/commissions", get(commissions::index))
+/// A router, and its routes as words, so that a test can ask for a line on who may do each.
+macro_rules! pages {
+    ($(#[$meta:meta])* $name:ident as $words:ident $(.route($path:literal, $methods:expr))*) => {
+        $(#[$meta])*
+        fn $name() -> Router<App> {
+            Router::new()$(.route($path, $methods))*
+        }
+
+        /// The routes of the same name: each path with its methods and handlers.
+        pub const $words: &[(&str, &str)] = &[$(($path, stringify!($methods))),*];
+    };
+}
+
+pages! {
+    /// A merchant's pages, below `/m/{program}`: handlers that `/v1` has too. Each method has its line in
+    /// `tests/it/page_access.rs`.
+    merchant as MERCHANT
+        .route("/affiliates", get(affiliates::index))
+        .route("/commissions", get(commissions::index))
+        .route("/team", get(team::index))
+        .route("/team/invite", get(team::invite).post(team::send_invitation))
+        .route("/team/invitations/resend", post(team::resend))
+        .route("/team/invitations/withdraw", post(team::withdraw))
+        .route("/team/leave", get(team::ask_to_leave).post(team::leave))
+        .route("/team/{id}", get(team::show).post(team::change_role))
+        .route("/team/{id}/remove", post(team::remove))
 }
 
 /// An affiliate's pages.
@@ -105,6 +130,7 @@ fn portal(app: &App) -> Router<App> {
         .route("/account/two-step/begin", post(two_step::begin))
         .route("/account/two-step/codes", post(two_step::renew))
         .route("/account/two-step/end", post(two_step::end))
+        .route("/invitations/team/{token}", get(team_invitation::show).post(team_invitation::accept))
         .route("/confirm/{token}", get(credentials::show_email).post(credentials::confirm_email))
         .route("/confirm", get(confirm::show).post(confirm::create))
         .route("/login/link/{token}", get(sign_in::link).post(sign_in::use_link))
