@@ -58,17 +58,15 @@ pub async fn index(caller: LeadsTeam, State(app): State<App>) -> Result<Reply, F
 }
 
 /// The roles that somebody of this role may give.
-fn choices(role: Option<Role>) -> Vec<(&'static str, String)> {
-    let role = role.unwrap_or(Role::Viewer);
-    let given = Role::ALL.into_iter().filter(|other| role.may_appoint(*other));
-    given.map(|other| (other.as_str(), format!("{}: {}", other.label(), other.in_words()))).collect()
+fn choices(role: Option<Role>) -> Vec<Role> {
+    Role::ALL.into_iter().filter(|other| role.is_some_and(|role| role.may_appoint(*other))).collect()
 }
 
 #[derive(Template)]
 #[template(path = "team/invite.html")]
 struct Invite {
     slug: String,
-    choices: Vec<(&'static str, String)>,
+    choices: Vec<Role>,
     form: Form,
 }
 
@@ -148,7 +146,7 @@ struct Show {
     is_me: bool,
     /// Whether the reader's role deals in this one.
     may_change: bool,
-    choices: Vec<(&'static str, String)>,
+    choices: Vec<Role>,
     form: Form,
 }
 
