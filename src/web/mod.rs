@@ -11,6 +11,7 @@ pub mod caller;
 mod chart;
 mod commissions;
 mod conversions;
+mod docs;
 mod earner;
 pub mod failure;
 mod filters;
@@ -87,6 +88,7 @@ fn portal(app: &App) -> Router<App> {
         .route("/switch", post(sign_in::switch))
         .route("/setup", get(setup::show).post(setup::create))
         .route("/p/{program}", get(links::page))
+        .route("/docs/api", get(docs::show))
         .fallback(async || Failure::no_route())
         .method_not_allowed_fallback(async || Failure::wrong_method())
         .layer(from_fn_with_state(app.clone(), html::front))
