@@ -5,6 +5,7 @@
 
 mod affiliates;
 mod assets;
+mod audit;
 mod body;
 pub mod caches;
 pub mod caller;
@@ -22,6 +23,7 @@ mod home;
 mod html;
 mod input;
 mod json;
+mod keys;
 mod links;
 pub mod menu;
 mod once;
@@ -29,8 +31,10 @@ pub mod openapi;
 mod program;
 mod referrals;
 pub mod reply;
+mod search;
 pub mod server;
 mod sessions;
+mod settings;
 mod setup;
 pub mod shell;
 mod sign_in;
@@ -69,7 +73,15 @@ fn api() -> OpenApiRouter<App> {
 
 /// A merchant's pages, below `/m/{program}`: handlers that `/v1` has too.
 fn merchant() -> Router<App> {
-    Router::new().route("/affiliates", get(affiliates::index)).route("/commissions", get(commissions::index))
+    Router::new()
+        .route("/affiliates", get(affiliates::index))
+        .route("/commissions", get(commissions::index))
+        .route("/settings", get(settings::index))
+        .route("/settings/{part}", get(settings::show).post(settings::update))
+        .route("/keys", get(keys::index).post(keys::create))
+        .route("/keys/{id}/revocation", post(keys::revoke))
+        .route("/audit", get(audit::index))
+        .route("/search", get(search::index))
 }
 
 /// An affiliate's pages.
