@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
+use serde_json::Value;
 
 use super::{caller::Audits, failure::Failure, filters, input::Query, reply::Reply};
 use crate::{
@@ -20,9 +21,23 @@ pub struct Told {
     pub who: String,
     pub what: String,
     pub subject: String,
-    pub before: Option<String>,
-    pub after: Option<String>,
+    /// Before → after.
+    pub change: String,
     pub reason: Option<String>,
+}
+
+/// What a change changed. Of things with several fields, which are kept as JSON, only those that differ.
+fn change(before: Option<&str>, after: Option<&str>) -> String {
+    let fields = |side: Option<&str>| serde_json::from_str::<serde_json::Map<String, Value>>(side?).ok();
+    let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match (fields(before), fields(after)) {
+        (Some(before), Some(after)) => {
+            let differs = after.iter().filter(|(name, value)| before.get(*name) != Some(value));
+            let was = |name: &String| before.get(name).map_or_else(|| "nothing".into(), word);
+            differs.map(|(name, is)| format!("{name}: {} → {}", was(name), word(is))).collect::<Vec<_>>().join("; ")
+        }
+        _ => [before, after].into_iter().flatten().collect::<Vec<_>>().join(" → "),
+    }
 }
 
 impl Told {
@@ -46,8 +61,7 @@ impl Told {
                 who,
                 what,
                 subject: entry.subject,
-                before: entry.before,
-                after: entry.after,
+                change: change(entry.before.as_deref(), entry.after.as_deref()),
                 reason: entry.reason,
             });
         }
@@ -119,4 +133,18 @@ pub async fn index(me: Audits, State(app): State<App>, query: Query) -> Result<R
     let older = entries.last().filter(|_| has_more).map(|last| last.id);
     let audit::Filter { about, subject, .. } = filter;
     Ok(Reply::page(Index { slug: me.program.slug.clone(), about, subject, entries, older }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::change;
+
+    #[test]
+    fn only_what_differs_is_told() {
+        let (before, after) =
+            (r#"{"name":"A","status":"active","n":null}"#, r#"{"name":"A","status":"blocked","n":1}"#);
+        assert_eq!(change(Some(before), Some(after)), "status: active → blocked; n: null → 1");
+        assert_eq!(change(Some("pending"), Some("approved")), "pending → approved");
+        assert_eq!((change(None, Some("102.43")).as_str(), change(None, None).as_str()), ("102.43", ""));
+    }
 }
