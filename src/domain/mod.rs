@@ -7,6 +7,7 @@ pub mod bucket;
 pub mod code;
 pub mod commission;
 pub mod decimal;
+pub mod device;
 pub mod email;
 pub mod id;
 pub mod key;
@@ -19,6 +20,7 @@ pub mod refund;
 pub mod role;
 pub mod text;
 pub mod time;
+pub mod two_step;
 
 use std::borrow::Cow;
 

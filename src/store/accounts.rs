@@ -120,6 +120,42 @@ pub async fn role(tx: &mut Tx, account: AccountId, program: ProgramId) -> Result
     Ok(row.map(|(role,)| role))
 }
 
+/// Stores how the person is called and likes to read.
+pub async fn change_person(tx: &mut Tx, id: AccountId, person: &Person, now: Time) -> Result<(), Error> {
+    execute!(
+        tx,
+        "UPDATE accounts SET name = $2, theme = $3, number_style = $4, time_zone = $5, has_shortcuts = $6, updated_at = $7
+         WHERE id = $1",
+        id,
+        &person.name,
+        person.theme,
+        person.number_style,
+        &person.time_zone,
+        person.has_shortcuts,
+        now
+    )
+    .map(drop)
+}
+
+pub async fn set_password(tx: &mut Tx, id: AccountId, password_hash: &str, now: Time) -> Result<(), Error> {
+    execute!(tx, "UPDATE accounts SET password_hash = $2, updated_at = $3 WHERE id = $1", id, password_hash, now)
+        .map(drop)
+}
+
+/// Gives the account another address; `false` where another account has it.
+pub async fn set_email(tx: &mut Tx, id: AccountId, email: &Email, now: Time) -> Result<bool, Error> {
+    let changed = execute!(
+        tx,
+        "UPDATE accounts SET email = $2, email_key = $3, updated_at = $4
+         WHERE id = $1 AND NOT EXISTS (SELECT id FROM accounts WHERE email_key = $3 AND id <> $1)",
+        id,
+        email.as_str(),
+        email.key(),
+        now
+    )?;
+    Ok(changed == 1)
+}
+
 pub async fn any(tx: &mut Tx) -> Result<bool, Error> {
     let (any,) = fetch_one!((bool,), tx, "SELECT EXISTS (SELECT id FROM accounts)")?;
     Ok(any)

@@ -26,7 +26,9 @@ pub mod proof;
 pub mod refunds;
 pub mod sessions;
 mod sqlite;
+pub mod team;
 pub mod totals;
+pub mod two_steps;
 mod types;
 
 use std::{

@@ -73,7 +73,8 @@ impl Asked {
     }
 }
 
-fn came_from(app: &App, headers: &HeaderMap) -> Option<String> {
+/// The page that a form was on, where that is one of this portal's.
+pub fn came_from(app: &App, headers: &HeaderMap) -> Option<String> {
     let from = url::Url::parse(headers.get(header::REFERER)?.to_str().ok()?).ok()?;
     let is_ours = from.origin() == app.config.base_url.origin();
     is_ours.then(|| from[url::Position::BeforePath..url::Position::AfterQuery].to_owned())

@@ -3,7 +3,10 @@
 use askama::Template;
 use axum::extract::State;
 
-use super::{caller::HoldsKeys, failure::Failure, filters, form::Form, input::PathId, reply::Reply, shell::Notice};
+use super::{
+    caller::HoldsKeys, confirm::Confirmed, failure::Failure, filters, form::Form, input::PathId, reply::Reply,
+    shell::Notice,
+};
 use crate::{
     app::App,
     domain::{Issue, id, key::Scope, text, time::Time},
@@ -58,7 +61,7 @@ struct Made {
 }
 
 /// `POST /m/{program}/keys`: the one answer that holds the key.
-pub async fn create(me: HoldsKeys, State(app): State<App>, mut form: Form) -> Result<Reply, Failure> {
+pub async fn create(me: HoldsKeys, _: Confirmed, State(app): State<App>, mut form: Form) -> Result<Reply, Failure> {
     let now = app.clock.now();
     let name = form.read("name", |name| text::name(name).map(|()| name.to_owned()));
     let scope = form.read("scope", Scope::parse);
@@ -79,7 +82,12 @@ pub async fn create(me: HoldsKeys, State(app): State<App>, mut form: Form) -> Re
 }
 
 /// `POST /m/{program}/keys/{id}/revocation`
-pub async fn revoke(me: HoldsKeys, State(app): State<App>, PathId(id): PathId<id::Key>) -> Result<Reply, Failure> {
+pub async fn revoke(
+    me: HoldsKeys,
+    _: Confirmed,
+    State(app): State<App>,
+    PathId(id): PathId<id::Key>,
+) -> Result<Reply, Failure> {
     let act = me.act(&app);
     app.db
         .write::<_, Refusal, _>(move |tx| Box::pin(async move { programs::revoke_key_by_id(tx, &act, id).await }))

@@ -9,8 +9,11 @@ mod audit;
 mod body;
 pub mod caches;
 pub mod caller;
+mod challenge;
 mod chart;
+mod client;
 mod commissions;
+mod confirm;
 mod conversions;
 mod docs;
 mod earner;
@@ -29,15 +32,19 @@ pub mod menu;
 mod once;
 pub mod openapi;
 mod program;
+mod qr;
 mod referrals;
 pub mod reply;
+mod reset;
 mod search;
 pub mod server;
+mod session;
 mod sessions;
 mod settings;
 mod setup;
 pub mod shell;
 mod sign_in;
+mod throttle;
 
 use std::sync::LazyLock;
 
@@ -95,6 +102,11 @@ fn portal(app: &App) -> Router<App> {
         .merge(affiliate().layer(from_fn_with_state(app.clone(), earner::admit)))
         .route("/", get(sign_in::start))
         .route("/login", get(sign_in::show).post(sign_in::create))
+        .route("/login/link", post(sign_in::send_link))
+        .route("/login/code", get(challenge::show).post(challenge::create))
+        .route("/forgot", get(reset::ask).post(reset::send))
+        .route("/forgot/{token}", get(reset::show).post(reset::create))
+        .route("/confirm", get(confirm::show).post(confirm::create))
         .route("/login/link/{token}", get(sign_in::link).post(sign_in::use_link))
         .route("/logout", post(sign_in::destroy))
         .route("/switch", post(sign_in::switch))
