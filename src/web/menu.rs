@@ -31,9 +31,18 @@ pub const MERCHANT: &[Group] = &[
         items: &[
             item("affiliates", "users", "Affiliates", Permission::Read),
             item("commissions", "hand-coins", "Commissions", Permission::Read),
+            item("search", "search", "Search", Permission::Read),
         ],
     },
-    Group { title: Some("Program"), items: &[item("team", "user-plus", "Team", Permission::Team)] },
+    Group {
+        title: Some("Program"),
+        items: &[
+            item("settings", "settings", "Settings", Permission::Settings),
+            item("keys", "key-round", "API keys", Permission::Keys),
+            item("team", "user-plus", "Team", Permission::Team),
+            item("audit", "scroll-text", "Audit log", Permission::Audit),
+        ],
+    },
 ];
 
 /// Address, icon, label.

@@ -6,6 +6,7 @@
 mod account;
 mod affiliates;
 mod assets;
+mod audit;
 mod body;
 pub mod caches;
 pub mod caller;
@@ -16,6 +17,7 @@ mod commissions;
 mod confirm;
 mod conversions;
 mod credentials;
+mod docs;
 mod earner;
 pub mod failure;
 mod filters;
@@ -26,6 +28,7 @@ mod home;
 mod html;
 mod input;
 mod json;
+mod keys;
 mod links;
 pub mod menu;
 mod once;
@@ -35,9 +38,11 @@ mod qr;
 mod referrals;
 pub mod reply;
 mod reset;
+mod search;
 pub mod server;
 mod session;
 mod sessions;
+mod settings;
 mod setup;
 pub mod shell;
 mod sign_in;
@@ -97,6 +102,12 @@ pages! {
     merchant as MERCHANT
         .route("/affiliates", get(affiliates::index))
         .route("/commissions", get(commissions::index))
+        .route("/settings", get(settings::index))
+        .route("/settings/{part}", get(settings::show).post(settings::update))
+        .route("/keys", get(keys::index).post(keys::create))
+        .route("/keys/{id}/revocation", post(keys::revoke))
+        .route("/audit", get(audit::index))
+        .route("/search", get(search::index))
         .route("/team", get(team::index))
         .route("/team/invite", get(team::invite).post(team::send_invitation))
         .route("/team/invitations/resend", post(team::resend))
@@ -138,6 +149,7 @@ fn portal(app: &App) -> Router<App> {
         .route("/switch", post(sign_in::switch))
         .route("/setup", get(setup::show).post(setup::create))
         .route("/p/{program}", get(links::page))
+        .route("/docs/api", get(docs::show))
         .fallback(async || Failure::no_route())
         .method_not_allowed_fallback(async || Failure::wrong_method())
         .layer(from_fn_with_state(app.clone(), html::front))

@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_burst_then_one_every_so_often() {
-        let (attempts, pace, at) = (Attempts::default(), pace(3, 60), |seconds| Time::from_ms(seconds * 1_000));
+        let (attempts, pace, at) = (Attempts::default(), pace(3, 60), |seconds: i64| Time::from_ms(seconds * 1_000));
         for _ in 0..3 {
             assert_eq!(attempts.take(1, pace, at(1_000)), Ok(()));
         }

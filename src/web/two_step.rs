@@ -64,7 +64,7 @@ async fn page(app: &App, me: AccountId, form: Form) -> Result<TwoStep, Failure> 
 
 /// `GET /account/two-step`
 pub async fn show(SignedIn(me): SignedIn, _: Confirmed, State(app): State<App>) -> Result<Reply, Failure> {
-    Ok(Reply::page(page(&app, me, Form::default()).await?))
+    Ok(Reply::secret(page(&app, me, Form::default()).await?))
 }
 
 /// `POST /account/two-step/begin`
@@ -97,7 +97,7 @@ pub async fn confirm(
     let (by, code) = (app.by(me), form.get("code").to_owned());
     let confirmed = app.db.write(move |tx| Box::pin(async move { two_steps::confirm(tx, &by, &code).await }));
     match confirmed.await {
-        Ok(codes) => Ok(Reply::page(Codes { codes })),
+        Ok(codes) => Ok(Reply::secret(Codes { codes })),
         // Sent twice: it is on by now, and its codes were shown once.
         Err(crate::flows::Refusal::NotFound(_)) => Ok(Reply::Go("/account/two-step".into())),
         Err(refusal) => {
@@ -111,7 +111,7 @@ pub async fn confirm(
 pub async fn renew(SignedIn(me): SignedIn, _: Confirmed, State(app): State<App>) -> Result<Reply, Failure> {
     let by = app.by(me);
     let renewed = app.db.write(move |tx| Box::pin(async move { two_steps::renew_codes(tx, &by).await }));
-    Ok(Reply::page(Codes { codes: renewed.await? }))
+    Ok(Reply::secret(Codes { codes: renewed.await? }))
 }
 
 /// `POST /account/two-step/end`: off, by the password, or by a code where there is none.

@@ -22,6 +22,14 @@ use crate::support::{
 const TABLE: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/affiliates", [200, 200, 200, 200, 200]),
     ("GET", "/commissions", [200, 200, 200, 200, 200]),
+    ("GET", "/settings", [200, 200, 404, 404, 404]),
+    ("GET", "/settings/{part}", [200, 200, 404, 404, 404]),
+    ("POST", "/settings/{part}", [422, 422, 404, 404, 404]),
+    ("GET", "/keys", [200, 200, 404, 404, 404]),
+    ("POST", "/keys", [422, 422, 404, 404, 404]),
+    ("POST", "/keys/{id}/revocation", [404, 404, 404, 404, 404]),
+    ("GET", "/audit", [200, 200, 200, 404, 404]),
+    ("GET", "/search", [200, 200, 200, 200, 200]),
     ("GET", "/team", [200, 200, 404, 404, 404]),
     ("GET", "/team/invite", [200, 200, 404, 404, 404]),
     ("POST", "/team/invite", [422, 422, 404, 404, 404]),
@@ -37,6 +45,7 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
 /// What `{id}` stands for below a path.
 async fn id(site: &Site, path: &str) -> String {
     match path.split('/').nth(1) {
+        Some("keys") => "key_0000000000000".to_owned(),
         Some("team") => member(site, "member", Some(Role::Viewer), "").await.to_string(),
         _ => panic!("say what {{id}} is in {path}"),
     }
@@ -69,7 +78,7 @@ async fn signed_in(site: &Site, account: AccountId) -> Browser {
 }
 
 async fn ask(site: &Site, browser: &Browser, method: &str, path: &str) -> Answer {
-    let mut path = format!("/m/acme{path}");
+    let mut path = format!("/m/acme{}", path.replace("{part}", "commission"));
     if path.contains("{id}") {
         let id = id(site, path.trim_start_matches("/m/acme")).await;
         path = path.replace("{id}", &id);

@@ -27,18 +27,11 @@ fn cookie(answer: &Answer) -> String {
     answer.header("set-cookie").split(';').next().unwrap().to_owned()
 }
 
-/// The address that the log tells, below the base.
-fn setup_token(server: &Process) -> String {
-    let log = server.log.lock().unwrap().clone();
-    let (_, rest) = log.split_once("/setup?token=").unwrap_or_else(|| panic!("no set-up address in {log}"));
-    rest.split(['"', ' ', '\n']).next().unwrap().to_owned()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fresh_installation_is_set_up_once_by_whoever_holds_the_address() {
     let database = Database::new().await;
     let server = Process::start(&database);
-    let token = setup_token(&server);
+    let token = server.setup_token();
     let browser = Browser::at(server.address);
     for wrong in ["/setup", "/setup?token=", "/setup?token=guess"] {
         assert_eq!(browser.get(wrong).await.status, 404, "{wrong}");
