@@ -25,6 +25,9 @@ const ALWAYS: &[Data] = &[Empty, Typical, Hostile];
 /// `{commission}` and `{conversion}` stand for one with much to tell.
 const PAGES: &[(&str, &str, Who, &[Data])] = &[
     ("login", "/login", Guest, &[Empty]),
+    ("forgot", "/forgot", Guest, &[Empty]),
+    ("forgot-no-longer", "/forgot/guess", Guest, &[Empty]),
+    ("invitation-no-longer", "/invitations/team/guess", Guest, &[Empty]),
     ("not-found", "/nowhere", Guest, &[Empty]),
     ("program", "/p/acme", Guest, &[Empty]),
     ("home", "/home", Affiliate, ALWAYS),
@@ -39,6 +42,14 @@ const PAGES: &[(&str, &str, Who, &[Data])] = &[
     ("audit", "/m/acme/audit", Merchant, ALWAYS),
     ("search", "/m/acme/search", Merchant, &[Typical]),
     ("search-nothing", "/m/acme/search?q=nothing", Merchant, &[Hostile]),
+    ("team", "/m/acme/team", Merchant, ALWAYS),
+    ("team-invite", "/m/acme/team/invite", Merchant, &[Typical]),
+    ("team-leave", "/m/acme/team/leave", Merchant, &[Hostile]),
+    ("account", "/account", Merchant, ALWAYS),
+    ("account-password", "/account/password", Merchant, &[Typical]),
+    ("account-email", "/account/email", Merchant, &[Typical]),
+    ("account-two-step", "/account/two-step", Merchant, &[Typical]),
+    ("confirm", "/confirm?next=/account", Merchant, &[Typical]),
     ("api-reference", "/docs/api", Guest, &[Empty]),
     ("not-yours", "/m/other/affiliates", Merchant, &[Empty]),
 ];
