@@ -30,6 +30,8 @@
   })
   if (navigator.share) all('[data-share]').forEach((button) => { button.hidden = false })
 
+  document.addEventListener('click', (event) => { if (event.target.closest('[data-print]')) window.print() })
+
   // An open menu closes by Escape and by a click elsewhere.
   document.addEventListener('click', (event) => {
     all('details.menu[open]').forEach((menu) => { if (!menu.contains(event.target)) menu.open = false })

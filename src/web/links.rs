@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::{
+    destinations,
     failure::Failure,
     filters,
     input::{self, Query, path_parameter},
@@ -37,7 +38,7 @@ use crate::{
 };
 
 /// How long a visitor waits for the click to be stored before they go on without it.
-const PATIENCE: Duration = Duration::from_millis(900);
+pub(super) const PATIENCE: Duration = Duration::from_millis(900);
 
 /// The other end of the connection.
 #[derive(Debug, Clone, Copy)]
@@ -106,7 +107,9 @@ pub async fn follow(State(app): State<App>, query: Query, visit: Visit) -> Resul
         Ok(found) => found.ok_or_else(|| Failure::not_found("program"))?,
         Err(error) => return Err(error.into()),
     };
-    let destination = program.destination(query.get("to")).map_or_else(|| own_page(&app, &program), Ok)?;
+    let own = if query.get("to").is_none() { destinations::of(&app, &program, &visit.code).await } else { None };
+    let destination = program.destination(query.get("to").or(own.as_deref()));
+    let destination = destination.map_or_else(|| own_page(&app, &program), Ok)?;
     match click(&app, &program, visit).await {
         Some(click) => Ok(redirect(program::with_click(destination, click).as_str(), cookie(&app, &program, click))),
         None => Ok(redirect(destination.as_str(), None)),

@@ -3,6 +3,7 @@
 //! Two trees: `/v1` means bearer key and JSON, the portal means session and markup. A resource's handler
 //! serves both; the tree's `front` layer gives what it said its form.
 
+mod affiliate;
 mod affiliates;
 mod assets;
 mod body;
@@ -11,6 +12,8 @@ pub mod caller;
 mod chart;
 mod commissions;
 mod conversions;
+mod csv;
+mod destinations;
 mod earner;
 pub mod failure;
 mod filters;
@@ -26,6 +29,7 @@ pub mod menu;
 mod once;
 pub mod openapi;
 mod program;
+mod qr;
 mod referrals;
 pub mod reply;
 pub mod server;
@@ -68,12 +72,32 @@ fn api() -> OpenApiRouter<App> {
 
 /// A merchant's pages, below `/m/{program}`: handlers that `/v1` has too.
 fn merchant() -> Router<App> {
-    Router::new().route("/affiliates", get(affiliates::index)).route("/commissions", get(commissions::index))
+    Router::new()
+        .route("/affiliates", get(affiliates::index))
+        .route("/affiliates/{id}/view", post(affiliate::viewing::start))
+        .route("/affiliates/{id}/view/end", post(affiliate::viewing::end))
+        .route("/commissions", get(commissions::index))
 }
 
 /// An affiliate's pages.
 fn affiliate() -> Router<App> {
-    Router::new().route("/home", get(home::show))
+    use affiliate::{earning, earnings, links, payouts, settings};
+    Router::new()
+        .route("/home", get(home::show))
+        .route("/links", get(links::index).post(links::create))
+        .route("/links/{id}", post(links::rename))
+        .route("/links/{id}/archive", post(links::archive))
+        .route("/links/{id}/restore", post(links::restore))
+        .route("/links/{code}/qr.svg", get(links::picture))
+        .route("/earnings", get(earnings::index))
+        .route("/earnings.csv", get(earnings::file))
+        .route("/earnings/statement", get(earnings::statement))
+        .route("/earnings/{id}", get(earning::show))
+        .route("/payouts", get(payouts::index))
+        .route("/payouts/{day}", get(payouts::show))
+        .route("/settings", get(settings::show))
+        .route("/settings/payment", post(settings::pay_by))
+        .route("/settings/profile", post(settings::rename))
 }
 
 fn portal(app: &App) -> Router<App> {
