@@ -304,7 +304,7 @@ async fn a_merchant_looks_and_changes_nothing() {
 
     // Who may no longer look sees nothing from that moment on.
     goes_to(&manager.post(&view, &[]).await, "/home");
-    site.database.execute(&format!("DELETE FROM memberships WHERE account_id = {}", account.raw())).await;
+    site.database.execute(&format!("DELETE FROM memberships WHERE account_id = {}", account.raw())).await.unwrap();
     assert_eq!(manager.get("/earnings").await.status, 404);
     goes_to(&manager.get("/home").await, "/");
 }
