@@ -39,6 +39,7 @@
     field.type = shown ? 'text' : 'password'
     reveal.firstChild.textContent = shown ? 'Hide' : 'Show'
   })
+  document.addEventListener('click', (event) => { if (event.target.closest('[data-print]')) window.print() })
 
   // An open menu closes by Escape and by a click elsewhere.
   document.addEventListener('click', (event) => {

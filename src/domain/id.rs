@@ -48,6 +48,7 @@ kinds! {
     Commission "comm_" "commissionId" "commission";
     Conversion "conv_" "conversionId" "conversion";
     Key "key_" "keyId" "key";
+    Link "link_" "linkId" "link";
     Program "prog_" "programId" "program";
     Refund "ref_" "refundId" "refund";
 }
@@ -60,6 +61,7 @@ pub type ClickId = Id<Click>;
 pub type CommissionId = Id<Commission>;
 pub type ConversionId = Id<Conversion>;
 pub type KeyId = Id<Key>;
+pub type LinkId = Id<Link>;
 pub type ProgramId = Id<Program>;
 pub type RefundId = Id<Refund>;
 
@@ -75,6 +77,12 @@ impl<K> Id<K> {
     /// When the thing was made.
     pub const fn time(self) -> Time {
         Time::from_ms((self.0 >> TIME_SHIFT) + EPOCH_MS)
+    }
+
+    /// What is made at that moment or later has this id or a higher one, what was made before a lower one.
+    pub fn first_at(time: Time) -> Self {
+        let ms = time.ms().saturating_sub(EPOCH_MS).clamp(0, i64::MAX >> TIME_SHIFT);
+        Self::new(ms << TIME_SHIFT)
     }
 }
 

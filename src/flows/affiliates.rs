@@ -127,6 +127,16 @@ pub async fn edit(tx: &mut Tx, act: &Act, id: AffiliateId, edit: Edit) -> Result
     Ok(())
 }
 
+/// Writes down that a merchant looks at the affiliate's own pages.
+///
+/// # Errors
+/// When there is no such affiliate.
+pub async fn view(tx: &mut Tx, act: &Act, id: AffiliateId) -> Result<(), Refusal> {
+    let found = affiliates::program_of(tx, id).await?.filter(|found| found.program_id == act.program.id);
+    found.ok_or(Refusal::NotFound("affiliate"))?;
+    Ok(act.audit(tx, "affiliate.viewed", id, Change::default()).await?)
+}
+
 fn taken_meanwhile(error: Error) -> Refusal {
     if error.is_unique_violation() { email_taken() } else { error.into() }
 }

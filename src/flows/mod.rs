@@ -6,6 +6,7 @@ pub mod affiliates;
 pub mod commissions;
 pub mod conversions;
 pub mod credentials;
+pub mod links;
 pub mod mails;
 pub mod one_time_links;
 pub mod programs;

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{once::Running, throttle::Attempts};
+use super::{destinations::Destinations, once::Running, throttle::Attempts};
 use crate::{
     domain::{
         bucket::{Allowance, Bucket},
@@ -18,7 +18,7 @@ use crate::{
     store::keys::Key,
 };
 
-const FRESH: Duration = Duration::from_millis(500);
+pub(super) const FRESH: Duration = Duration::from_millis(500);
 /// More than any installation has; a bound all the same.
 const MOST: usize = 10_000;
 
@@ -92,6 +92,7 @@ pub struct Caches {
     pub keys: Brief<[u8; 32], (Arc<Key>, Arc<Program>)>,
     /// By slug.
     pub programs: Brief<String, Arc<Program>>,
+    pub destinations: Destinations,
     pub limits: Limits,
     pub running: Running,
     pub attempts: Attempts,

@@ -26,6 +26,12 @@ pub fn money(amount: &Money, values: &dyn Values) -> askama::Result<String> {
     Ok(style(values).money(*amount))
 }
 
+/// What is taken off, with its sign: `USD −40.00`.
+#[askama::filter_fn]
+pub fn minus(amount: &Money, values: &dyn Values) -> askama::Result<String> {
+    Ok(style(values).money(amount.with(amount.minor.saturating_neg())))
+}
+
 /// `1,840`
 #[askama::filter_fn]
 pub fn number(number: &i64, values: &dyn Values) -> askama::Result<String> {

@@ -17,6 +17,7 @@ use url::Url;
 
 use super::{
     client::{self, Peer},
+    destinations,
     failure::Failure,
     filters,
     input::{self, Query, path_parameter},
@@ -38,7 +39,7 @@ use crate::{
 };
 
 /// How long a visitor waits for the click to be stored before they go on without it.
-const PATIENCE: Duration = Duration::from_millis(900);
+pub(super) const PATIENCE: Duration = Duration::from_millis(900);
 
 /// A followed link: which, and by whom.
 pub struct Visit {
@@ -84,7 +85,9 @@ pub async fn follow(State(app): State<App>, query: Query, visit: Visit) -> Resul
         Ok(found) => found.ok_or_else(|| Failure::not_found("program"))?,
         Err(error) => return Err(error.into()),
     };
-    let destination = program.destination(query.get("to")).map_or_else(|| own_page(&app, &program), Ok)?;
+    let own = if query.get("to").is_none() { destinations::of(&app, &program, &visit.code).await } else { None };
+    let destination = program.destination(query.get("to").or(own.as_deref()));
+    let destination = destination.map_or_else(|| own_page(&app, &program), Ok)?;
     match click(&app, &program, visit).await {
         Some(click) => Ok(redirect(program::with_click(destination, click).as_str(), cookie(&app, &program, click))),
         None => Ok(redirect(destination.as_str(), None)),

@@ -45,4 +45,10 @@ pub const MERCHANT: &[Group] = &[
 ];
 
 /// Address, icon, label.
-pub const AFFILIATE: &[(&str, &str, &str)] = &[("/home", "house", "Home")];
+pub const AFFILIATE: &[(&str, &str, &str)] = &[
+    ("/home", "house", "Home"),
+    ("/links", "link", "Links"),
+    ("/earnings", "receipt-text", "Earnings"),
+    ("/payouts", "wallet", "Payouts"),
+    ("/settings", "settings", "Settings"),
+];

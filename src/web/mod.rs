@@ -3,6 +3,7 @@
 //! Two trees: `/v1` means bearer key and JSON, the portal means session and markup. A resource's handler
 //! serves both; the tree's `front` layer gives what it said its form.
 
+mod affiliate;
 mod affiliates;
 mod assets;
 mod audit;
@@ -15,6 +16,8 @@ mod client;
 mod commissions;
 mod confirm;
 mod conversions;
+mod csv;
+mod destinations;
 mod docs;
 mod earner;
 pub mod failure;
@@ -89,11 +92,29 @@ fn merchant() -> Router<App> {
         .route("/keys/{id}/revocation", post(keys::revoke))
         .route("/audit", get(audit::index))
         .route("/search", get(search::index))
+        .route("/affiliates/{id}/view", post(affiliate::viewing::start))
+        .route("/affiliates/{id}/view/end", post(affiliate::viewing::end))
 }
 
 /// An affiliate's pages.
 fn affiliate() -> Router<App> {
-    Router::new().route("/home", get(home::show))
+    use affiliate::{earning, earnings, links, payouts, settings};
+    Router::new()
+        .route("/home", get(home::show))
+        .route("/links", get(links::index).post(links::create))
+        .route("/links/{id}", post(links::rename))
+        .route("/links/{id}/archive", post(links::archive))
+        .route("/links/{id}/restore", post(links::restore))
+        .route("/links/{code}/qr.svg", get(links::picture))
+        .route("/earnings", get(earnings::index))
+        .route("/earnings.csv", get(earnings::file))
+        .route("/earnings/statement", get(earnings::statement))
+        .route("/earnings/{id}", get(earning::show))
+        .route("/payouts", get(payouts::index))
+        .route("/payouts/{day}", get(payouts::show))
+        .route("/settings", get(settings::show))
+        .route("/settings/payment", post(settings::pay_by))
+        .route("/settings/profile", post(settings::rename))
 }
 
 fn portal(app: &App) -> Router<App> {

@@ -6,6 +6,8 @@
 mod support;
 
 mod affiliate_changes;
+mod affiliate_pages;
+mod affiliate_statements;
 mod affiliates;
 mod attribution;
 mod authorisation;
