@@ -6,6 +6,8 @@ pub mod affiliates;
 pub mod commissions;
 pub mod conversions;
 pub mod links;
+pub mod mails;
+pub mod one_time_links;
 pub mod programs;
 pub mod refunds;
 
@@ -70,6 +72,18 @@ impl Act {
         subject: Id<K>,
         change: Change<'_>,
     ) -> Result<(), store::Error> {
+        self.note(tx, action, subject, change).await.map(drop)
+    }
+
+    /// As [`Self::audit`]; the row, where it is the cause of something else.
+    async fn note<K: Kind>(
+        &self,
+        tx: &mut Tx,
+        action: &str,
+        subject: Id<K>,
+        change: Change<'_>,
+    ) -> Result<Id<audit::AuditRow>, store::Error> {
+        let id = self.id();
         let event = audit::Event {
             program: Some(self.program.id),
             actor: &self.actor.to_string(),
@@ -79,7 +93,8 @@ impl Act {
             after: change.after,
             reason: change.reason,
         };
-        audit::record(tx, self.id(), event).await
+        audit::record(tx, id, event).await?;
+        Ok(id)
     }
 }
 

@@ -164,6 +164,17 @@ pub async fn update(tx: &mut Tx, id: AffiliateId, edit: &Editable, now: Time) ->
     .map(drop)
 }
 
+pub async fn by_email(tx: &mut Tx, program: ProgramId, email: &Email) -> Result<Option<AffiliateId>, Error> {
+    let row = fetch_optional!(
+        (AffiliateId,),
+        tx,
+        "SELECT id FROM affiliates WHERE program_id = $1 AND email_key = $2",
+        program,
+        email.key()
+    )?;
+    Ok(row.map(|(id,)| id))
+}
+
 /// Whether another affiliate of the program has that address.
 pub async fn is_email_taken(
     tx: &mut Tx,

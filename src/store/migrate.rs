@@ -23,7 +23,7 @@ macro_rules! migrations {
     };
 }
 
-pub const ALL: &[Migration] = migrations![1 "0001_foundation", 5 "0005_affiliate"];
+pub const ALL: &[Migration] = migrations![1 "0001_foundation", 2 "0002_mail", 5 "0005_affiliate"];
 
 row! {
     pub struct Applied {

@@ -123,6 +123,11 @@ async fn represent(
         (Some(Reply::Show(page) | Reply::Created { at: None, page }), _) => {
             show(StatusCode::OK, &*page, around().await, id)
         }
+        (Some(Reply::Secret(page)), _) => {
+            let mut response = show(StatusCode::OK, &*page, around().await, id);
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response
+        }
         (Some(Reply::Invalid(page)), _) => show(StatusCode::UNPROCESSABLE_ENTITY, &*page, around().await, id),
         (Some(Reply::Created { at: Some(to), .. } | Reply::Go(to)), _) => see_other(&to),
         (Some(Reply::Done { to, notice }), _) => {

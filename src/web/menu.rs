@@ -25,13 +25,24 @@ const fn item(at: &'static str, icon: &'static str, label: &'static str, needs: 
     Item { at, icon, label, needs }
 }
 
-pub const MERCHANT: &[Group] = &[Group {
-    title: None,
-    items: &[
-        item("affiliates", "users", "Affiliates", Permission::Read),
-        item("commissions", "hand-coins", "Commissions", Permission::Read),
-    ],
-}];
+pub const MERCHANT: &[Group] = &[
+    Group {
+        title: None,
+        items: &[
+            item("affiliates", "users", "Affiliates", Permission::Read),
+            item("commissions", "hand-coins", "Commissions", Permission::Read),
+            item("search", "search", "Search", Permission::Read),
+        ],
+    },
+    Group {
+        title: Some("Program"),
+        items: &[
+            item("settings", "settings", "Settings", Permission::Settings),
+            item("keys", "key-round", "API keys", Permission::Keys),
+            item("audit", "scroll-text", "Audit log", Permission::Audit),
+        ],
+    },
+];
 
 /// Address, icon, label.
 pub const AFFILIATE: &[(&str, &str, &str)] = &[

@@ -6,6 +6,7 @@
 mod affiliate;
 mod affiliates;
 mod assets;
+mod audit;
 mod body;
 pub mod caches;
 pub mod caller;
@@ -14,6 +15,7 @@ mod commissions;
 mod conversions;
 mod csv;
 mod destinations;
+mod docs;
 mod earner;
 pub mod failure;
 mod filters;
@@ -24,6 +26,7 @@ mod home;
 mod html;
 mod input;
 mod json;
+mod keys;
 mod links;
 pub mod menu;
 mod once;
@@ -32,8 +35,10 @@ mod program;
 mod qr;
 mod referrals;
 pub mod reply;
+mod search;
 pub mod server;
 mod sessions;
+mod settings;
 mod setup;
 pub mod shell;
 mod sign_in;
@@ -77,6 +82,12 @@ fn merchant() -> Router<App> {
         .route("/affiliates/{id}/view", post(affiliate::viewing::start))
         .route("/affiliates/{id}/view/end", post(affiliate::viewing::end))
         .route("/commissions", get(commissions::index))
+        .route("/settings", get(settings::index))
+        .route("/settings/{part}", get(settings::show).post(settings::update))
+        .route("/keys", get(keys::index).post(keys::create))
+        .route("/keys/{id}/revocation", post(keys::revoke))
+        .route("/audit", get(audit::index))
+        .route("/search", get(search::index))
 }
 
 /// An affiliate's pages.
@@ -111,6 +122,7 @@ fn portal(app: &App) -> Router<App> {
         .route("/switch", post(sign_in::switch))
         .route("/setup", get(setup::show).post(setup::create))
         .route("/p/{program}", get(links::page))
+        .route("/docs/api", get(docs::show))
         .fallback(async || Failure::no_route())
         .method_not_allowed_fallback(async || Failure::wrong_method())
         .layer(from_fn_with_state(app.clone(), html::front))

@@ -70,6 +70,8 @@ pub enum Reply {
         location: Option<String>,
         body: String,
     },
+    /// A page that holds a secret, shown this once and kept by nobody. In the portal only.
+    Secret(Arc<dyn Page>),
     /// A form again, with what is wrong with it. In the portal only.
     Invalid(Arc<dyn Page>),
     /// Somewhere else, in the portal only.
@@ -96,6 +98,11 @@ impl Reply {
     /// A page that only browsers have.
     pub fn page(page: impl Template + Send + Sync + 'static) -> Self {
         Self::Show(Arc::new(Markup(page)))
+    }
+
+    /// A page that holds a secret.
+    pub fn secret(page: impl Template + Send + Sync + 'static) -> Self {
+        Self::Secret(Arc::new(Markup(page)))
     }
 
     /// The form again, with its errors.
