@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 
-use super::{Act, Change, Refusal};
+use super::{Act, Change, Refusal, mails};
 use crate::{
     domain::{
         affiliate::{PaymentMethod, Status},
         code::{self, Code},
         email::Email,
         id::AffiliateId,
+        message::Kind,
     },
     store::{Error, Tx, affiliates, codes, totals},
 };
@@ -121,9 +122,24 @@ pub async fn edit(tx: &mut Tx, act: &Act, id: AffiliateId, edit: Edit) -> Result
         totals::count_affiliate(tx, program, after.status, 1).await?;
     }
     affiliates::update(tx, id, &after, act.now).await.map_err(taken_meanwhile)?;
+    // Told at the address as it was, whoever changed how they are paid; the first time is no change.
+    let was_paid = (before.payment_method, before.payment_details.as_deref());
+    let is_paid = (after.payment_method, after.payment_details.as_deref());
+    let told = Email::parse(&before.email).ok().filter(|_| was_paid.1.is_some() && was_paid != is_paid);
     let (before, after) = (audited(&before, before_code.as_deref()), audited(&after, code.as_deref()));
     let change = Change { before: Some(&before), after: Some(&after), reason: None };
-    act.audit(tx, "affiliate.changed", id, change).await?;
+    let row = act.note(tx, "affiliate.changed", id, change).await?;
+    if let Some(to) = told {
+        let new = mails::NewMail {
+            kind: Kind::PaymentDetailsChanged,
+            cause: row.raw(),
+            to: &to,
+            program: Some(program),
+            account: None,
+            affiliate: Some(id),
+        };
+        mails::enqueue(tx, &act.ids, act.now, new).await?;
+    }
     Ok(())
 }
 

@@ -75,6 +75,18 @@ impl Act {
         subject: Id<K>,
         change: Change<'_>,
     ) -> Result<(), store::Error> {
+        self.note(tx, action, subject, change).await.map(drop)
+    }
+
+    /// As [`Self::audit`]; the row, where it is the cause of something else.
+    async fn note<K: Kind>(
+        &self,
+        tx: &mut Tx,
+        action: &str,
+        subject: Id<K>,
+        change: Change<'_>,
+    ) -> Result<Id<audit::AuditRow>, store::Error> {
+        let id = self.id();
         let event = audit::Event {
             program: Some(self.program.id),
             actor: &self.actor.to_string(),
@@ -84,7 +96,8 @@ impl Act {
             after: change.after,
             reason: change.reason,
         };
-        audit::record(tx, self.id(), event).await
+        audit::record(tx, id, event).await?;
+        Ok(id)
     }
 }
 

@@ -85,6 +85,8 @@ fn api() -> OpenApiRouter<App> {
 fn merchant() -> Router<App> {
     Router::new()
         .route("/affiliates", get(affiliates::index))
+        .route("/affiliates/{id}/view", post(affiliate::viewing::start))
+        .route("/affiliates/{id}/view/end", post(affiliate::viewing::end))
         .route("/commissions", get(commissions::index))
         .route("/settings", get(settings::index))
         .route("/settings/{part}", get(settings::show).post(settings::update))
@@ -92,8 +94,6 @@ fn merchant() -> Router<App> {
         .route("/keys/{id}/revocation", post(keys::revoke))
         .route("/audit", get(audit::index))
         .route("/search", get(search::index))
-        .route("/affiliates/{id}/view", post(affiliate::viewing::start))
-        .route("/affiliates/{id}/view/end", post(affiliate::viewing::end))
 }
 
 /// An affiliate's pages.

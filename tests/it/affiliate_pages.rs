@@ -239,6 +239,14 @@ async fn how_one_is_paid_is_kept_audited_and_never_shown_whole() {
     let audited = "SELECT COUNT(*) FROM audit_log WHERE action = 'affiliate.changed' AND actor LIKE 'account:%' AND after NOT LIKE '%3704%'";
     assert_eq!(site.database.number(audited).await, 1);
 
+    // Told, at the address as it is, once for each change; the first time is no change.
+    let told = "SELECT COUNT(*) FROM mails WHERE kind = 'payment_details_changed'";
+    assert_eq!(site.database.number(told).await, 0);
+    for _ in 0..2 {
+        anna.post("/settings/payment", &[("method", "paypal"), ("details", "new@example.com")]).await;
+    }
+    assert_eq!(site.database.number(told).await, 1);
+
     let long = "و".repeat(200);
     goes_to(&anna.post("/settings/profile", &[("name", &long)]).await, "/settings");
     assert!(anna.get("/settings").await.text.contains(&long));
