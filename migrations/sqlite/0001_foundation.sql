@@ -33,13 +33,6 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_account ON sessions (account_id);
 CREATE INDEX sessions_expiry ON sessions (expires_at);
 
-CREATE TABLE sign_in_links (
-  token_hash TEXT NOT NULL PRIMARY KEY,
-  account_id BIGINT NOT NULL REFERENCES accounts (id),
-  expires_at BIGINT NOT NULL,
-  used_at BIGINT
-);
-
 -- The one-time address under which the first account and program are made.
 CREATE TABLE setup_tokens (
   token_hash TEXT NOT NULL PRIMARY KEY,

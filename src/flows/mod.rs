@@ -5,6 +5,8 @@ pub mod accounts;
 pub mod affiliates;
 pub mod commissions;
 pub mod conversions;
+pub mod mails;
+pub mod one_time_links;
 pub mod programs;
 pub mod refunds;
 

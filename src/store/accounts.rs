@@ -1,4 +1,4 @@
-//! People who sign in, the programs they work for, and the links that let them in once.
+//! People who sign in, the programs they work for, and the address under which the first of them is made.
 
 use super::{Error, Tx, execute, fetch_all, fetch_one, fetch_optional, row};
 use crate::domain::{
@@ -125,43 +125,7 @@ pub async fn any(tx: &mut Tx) -> Result<bool, Error> {
     Ok(any)
 }
 
-// One-time links -------------------------------------------------------------------------------------
-
-pub async fn add_sign_in_link(tx: &mut Tx, token_hash: &str, account: AccountId, expires: Time) -> Result<(), Error> {
-    execute!(
-        tx,
-        "INSERT INTO sign_in_links (token_hash, account_id, expires_at) VALUES ($1, $2, $3)",
-        token_hash,
-        account,
-        expires
-    )
-    .map(drop)
-}
-
-/// Whose link it is, while it is good.
-pub async fn sign_in_link(tx: &mut Tx, token_hash: &str, now: Time) -> Result<Option<AccountId>, Error> {
-    let row = fetch_optional!(
-        (AccountId,),
-        tx,
-        "SELECT account_id FROM sign_in_links WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2",
-        token_hash,
-        now
-    )?;
-    Ok(row.map(|(account,)| account))
-}
-
-/// Uses the link up; the account for the one caller who does.
-pub async fn use_sign_in_link(tx: &mut Tx, token_hash: &str, now: Time) -> Result<Option<AccountId>, Error> {
-    let row = fetch_optional!(
-        (AccountId,),
-        tx,
-        "UPDATE sign_in_links SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2
-         RETURNING account_id",
-        token_hash,
-        now
-    )?;
-    Ok(row.map(|(account,)| account))
-}
+// The set-up address -----------------------------------------------------------------------------------
 
 /// Replaces the set-up address: only the newest one works.
 pub async fn set_setup_token(tx: &mut Tx, token_hash: &str, now: Time) -> Result<(), Error> {
@@ -177,9 +141,4 @@ pub async fn is_setup_token(tx: &mut Tx, token_hash: &str) -> Result<bool, Error
 /// Uses the set-up address up; `true` for the one caller who does.
 pub async fn use_setup_token(tx: &mut Tx, token_hash: &str) -> Result<bool, Error> {
     Ok(execute!(tx, "DELETE FROM setup_tokens WHERE token_hash = $1", token_hash)? == 1)
-}
-
-/// Deletes links that can no longer be used.
-pub async fn forget_sign_in_links(tx: &mut Tx, now: Time) -> Result<u64, Error> {
-    execute!(tx, "DELETE FROM sign_in_links WHERE expires_at <= $1", now)
 }

@@ -8,7 +8,9 @@ use sqlx::{
     postgres::{PgArgumentBuffer, PgTypeInfo, PgValueRef},
 };
 
-use crate::domain::{affiliate, attribution, commission, id::Id, key, locale, money::Currency, role, time::Time};
+use crate::domain::{
+    affiliate, attribution, commission, id::Id, key, locale, message, money::Currency, one_time_link, role, time::Time,
+};
 
 /// A type that is stored as another: how it becomes that, and how it comes back.
 macro_rules! stored {
@@ -67,5 +69,7 @@ words!(
     key::Scope,
     locale::NumberStyle,
     locale::Theme,
+    message::Kind,
+    one_time_link::Purpose,
     role::Role
 );

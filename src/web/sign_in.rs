@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{email::Email, id::AccountId, key::hash},
+    domain::{email::Email, id::AccountId, key::hash, one_time_link::Purpose},
     password,
-    store::{self, accounts},
+    store::{self, accounts, one_time_links},
 };
 
 #[derive(Template)]
@@ -93,19 +93,21 @@ struct Link {
 /// Only shows a button: what opens links in mails must not use them up.
 pub async fn link(State(app): State<App>, PathToken(token): PathToken) -> Result<Reply, Failure> {
     let mut tx = app.db.read().await?;
-    let is_good = accounts::sign_in_link(&mut tx, &hash(&token), app.clock.now()).await?.is_some();
+    let is_good = one_time_links::good(&mut tx, Purpose::SignIn, &hash(&token), app.clock.now()).await?.is_some();
     Ok(Reply::page(Link { token, is_good }))
 }
 
 pub async fn use_link(State(app): State<App>, session: Session, PathToken(token): PathToken) -> Result<Reply, Failure> {
     let now = app.clock.now();
     let (token, used) = (token.clone(), hash(&token));
-    let account = app
+    let link = app
         .db
-        .write(move |tx| Box::pin(async move { accounts::use_sign_in_link(tx, &used, now).await }))
+        .write(move |tx| Box::pin(async move { one_time_links::use_up(tx, Purpose::SignIn, &used, now).await }))
         .await
         .map_err(|error: store::Error| Failure::from(error))?;
-    let Some(account) = account else { return Ok(Reply::page(Link { token, is_good: false })) };
+    let Some(account) = link.and_then(|link| link.account_id) else {
+        return Ok(Reply::page(Link { token, is_good: false }));
+    };
     start_session(&session, account).await?;
     Ok(Reply::Go("/".into()))
 }

@@ -1,11 +1,18 @@
 //! The portal: set up once, signing in and out, and what each account sees.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use offshoot::flows::accounts;
+use offshoot::{
+    domain::{email::Email, one_time_link::Purpose},
+    flows::one_time_links::{self, NewLink},
+    store,
+};
 
 use crate::support::{
     Answer, Database, Process, Site,
@@ -240,8 +247,14 @@ async fn a_sign_in_link_works_once_and_only_by_its_button() {
     let mara = account(&site, "mara@example.com", true).await;
     let now = site.app.clock.now();
     let make = async || {
-        let made = site.app.db.write(move |tx| Box::pin(accounts::sign_in_link(tx, mara, now)));
-        format!("/login/link/{}", made.await.unwrap().as_str())
+        let (ids, secret) = (Arc::clone(&site.app.ids), Arc::clone(&site.app.secret));
+        let made = site.app.db.write::<_, store::Error, _>(move |tx| {
+            Box::pin(async move {
+                let email = Email::parse("mara@example.com").unwrap();
+                one_time_links::create(tx, &ids, &secret, now, NewLink::sign_in(mara, &email)).await
+            })
+        });
+        format!("/{}", one_time_links::path(&site.app.secret, Purpose::SignIn, made.await.unwrap()))
     };
     let link = make().await;
     for _ in 0..2 {
