@@ -2,6 +2,7 @@
 //! and decisions as pure functions of (state, input, time). Nothing in here does I/O.
 
 pub mod affiliate;
+pub mod application;
 pub mod attribution;
 pub mod bucket;
 pub mod code;
@@ -9,6 +10,7 @@ pub mod commission;
 pub mod decimal;
 pub mod email;
 pub mod id;
+pub mod invitation;
 pub mod key;
 pub mod locale;
 pub mod message;
@@ -17,6 +19,7 @@ pub mod one_time_link;
 pub mod program;
 pub mod refund;
 pub mod role;
+pub mod standing;
 pub mod text;
 pub mod time;
 

@@ -3,8 +3,11 @@
 
 pub mod accounts;
 pub mod affiliates;
+pub mod applications;
 pub mod commissions;
 pub mod conversions;
+pub mod invitations;
+pub mod joining;
 pub mod mails;
 pub mod one_time_links;
 pub mod programs;
@@ -71,6 +74,18 @@ impl Act {
         subject: Id<K>,
         change: Change<'_>,
     ) -> Result<(), store::Error> {
+        self.audit_as(tx, self.id(), action, subject, change).await
+    }
+
+    /// The same under an id that something else refers to.
+    async fn audit_as<K: Kind>(
+        &self,
+        tx: &mut Tx,
+        id: Id<audit::AuditRow>,
+        action: &str,
+        subject: Id<K>,
+        change: Change<'_>,
+    ) -> Result<(), store::Error> {
         let event = audit::Event {
             program: Some(self.program.id),
             actor: &self.actor.to_string(),
@@ -80,7 +95,7 @@ impl Act {
             after: change.after,
             reason: change.reason,
         };
-        audit::record(tx, self.id(), event).await
+        audit::record(tx, id, event).await
     }
 }
 

@@ -23,7 +23,7 @@ macro_rules! migrations {
     };
 }
 
-pub const ALL: &[Migration] = migrations![1 "0001_foundation", 2 "0002_mail"];
+pub const ALL: &[Migration] = migrations![1 "0001_foundation", 2 "0002_mail", 4 "0004_joining"];
 
 row! {
     pub struct Applied {
