@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::once::Running;
+use super::{applicants::Applicants, once::Running};
 use crate::{
     domain::{
         bucket::{Allowance, Bucket},
@@ -93,5 +93,6 @@ pub struct Caches {
     /// By slug.
     pub programs: Brief<String, Arc<Program>>,
     pub limits: Limits,
+    pub applicants: Applicants,
     pub running: Running,
 }

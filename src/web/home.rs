@@ -3,13 +3,20 @@
 use askama::Template;
 use axum::extract::State;
 
-use super::{earner::Earner, failure::Failure, filters, reply::Reply};
+use super::{
+    earner::Earner,
+    failure::Failure,
+    filters,
+    reply::Reply,
+    standing::{self, Told},
+};
 use crate::{app::App, domain::money::Money, store::affiliates};
 
 #[derive(Template)]
 #[template(path = "home.html")]
 struct Home {
     program: String,
+    standing: Option<Told>,
     unpaid: Money,
     paid: Money,
 }
@@ -20,5 +27,6 @@ pub async fn show(me: Earner, State(app): State<App>) -> Result<Reply, Failure> 
     let found = affiliates::summary(&mut tx, me.program.id, me.affiliate).await?.ok_or_else(Failure::no_route)?;
     let currency = me.program.currency;
     let (unpaid, paid) = (currency.of(found.unpaid_minor), currency.of(found.paid_minor));
-    Ok(Reply::page(Home { program: me.program.name.clone(), unpaid, paid }))
+    let standing = standing::of(&mut tx, &me).await?;
+    Ok(Reply::page(Home { standing, program: me.program.name.clone(), unpaid, paid }))
 }

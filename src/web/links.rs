@@ -6,7 +6,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use askama::Template;
 use axum::{
     extract::{FromRequestParts, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
@@ -17,10 +16,8 @@ use url::Url;
 
 use super::{
     failure::Failure,
-    filters,
     input::{self, Query, path_parameter},
     referrals::{URL_LENGTH, USER_AGENT_LENGTH},
-    reply::Reply,
 };
 use crate::{
     app::App,
@@ -83,7 +80,7 @@ impl FromRequestParts<App> for Visit {
 
 /// The visitor's address: the other end, or, behind trusted proxies, the last address they did not add
 /// themselves.
-fn client(app: &App, headers: &HeaderMap, peer: Option<Peer>) -> Option<IpAddr> {
+pub fn client(app: &App, headers: &HeaderMap, peer: Option<Peer>) -> Option<IpAddr> {
     let is_trusted = |ip: IpAddr| app.config.trusted_proxies.iter().any(|network| network.contains(ip));
     let mut ip = peer?.0.ip();
     let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
@@ -194,22 +191,7 @@ fn redirect(to: &str, cookie: Option<HeaderValue>) -> Response {
     response
 }
 
-#[derive(Template)]
-#[template(path = "program.html")]
-struct ProgramPage {
-    name: String,
-    rate: String,
-    days: i64,
-}
-
-/// `GET /p/{program}`
-pub async fn page(State(app): State<App>, slug: ProgramSlug) -> Result<Reply, Failure> {
-    let program = known_program(&app, &slug.0).await?.ok_or_else(Failure::no_route)?;
-    let Program { name, rate, attribution_days: days, .. } = &*program;
-    Ok(Reply::page(ProgramPage { name: name.clone(), rate: rate.to_string(), days: *days }))
-}
-
-pub struct ProgramSlug(String);
+pub struct ProgramSlug(pub String);
 
 impl FromRequestParts<App> for ProgramSlug {
     type Rejection = Failure;

@@ -4,6 +4,9 @@
 //! serves both; the tree's `front` layer gives what it said its form.
 
 mod affiliates;
+mod applicants;
+mod application_settings;
+mod applications;
 mod assets;
 mod body;
 pub mod caches;
@@ -20,12 +23,15 @@ mod health;
 mod home;
 mod html;
 mod input;
+mod invitations;
+mod joining;
 mod json;
 mod links;
 pub mod menu;
 mod once;
 pub mod openapi;
 mod program;
+mod public;
 mod referrals;
 pub mod reply;
 pub mod server;
@@ -33,6 +39,7 @@ mod sessions;
 mod setup;
 pub mod shell;
 mod sign_in;
+mod standing;
 
 use std::sync::LazyLock;
 
@@ -68,7 +75,25 @@ fn api() -> OpenApiRouter<App> {
 
 /// A merchant's pages, below `/m/{program}`: handlers that `/v1` has too.
 fn merchant() -> Router<App> {
-    Router::new().route("/affiliates", get(affiliates::index)).route("/commissions", get(commissions::index))
+    Router::new()
+        .route("/affiliates", get(affiliates::index))
+        .route("/commissions", get(commissions::index))
+        .merge(joining_desk())
+}
+
+/// How affiliates come in, at the merchant's desk.
+fn joining_desk() -> Router<App> {
+    Router::new()
+        .route("/affiliates/invite", get(invitations::show).post(invitations::send))
+        .route("/affiliates/{id}/invitation", post(invitations::invite_affiliate))
+        .route("/invitations/{id}/mail", post(invitations::send_again))
+        .route("/invitations/{id}/withdrawal", post(invitations::withdraw))
+        .route("/applications", get(applications::index))
+        .route("/applications/{id}", get(applications::show))
+        .route("/applications/{id}/approval", post(applications::approve))
+        .route("/applications/{id}/rejection", post(applications::reject))
+        .route("/applications/{id}/reopening", post(applications::reopen))
+        .route("/settings/applications", get(application_settings::show).post(application_settings::save))
 }
 
 /// An affiliate's pages.
@@ -86,7 +111,12 @@ fn portal(app: &App) -> Router<App> {
         .route("/logout", post(sign_in::destroy))
         .route("/switch", post(sign_in::switch))
         .route("/setup", get(setup::show).post(setup::create))
-        .route("/p/{program}", get(links::page))
+        .route("/p/{program}", get(public::page))
+        .route("/p/{program}/terms", get(public::terms))
+        .route("/p/{program}/apply", get(public::apply).post(public::send))
+        .route("/p/{program}/apply/sent", get(public::sent))
+        .route("/applications/confirm/{token}", get(joining::confirmation).post(joining::confirm))
+        .route("/invitations/affiliate/{token}", get(joining::invitation).post(joining::accept))
         .fallback(async || Failure::no_route())
         .method_not_allowed_fallback(async || Failure::wrong_method())
         .layer(from_fn_with_state(app.clone(), html::front))
