@@ -19,6 +19,7 @@ use crate::{
     store::{
         self, Tx,
         applications::{self, Application},
+        one_time_links::LinkId,
     },
 };
 
@@ -56,12 +57,12 @@ pub struct NewApplication {
     pub ip_hash: Option<i64>,
 }
 
-/// Takes an application in and sends the link that confirms it. Whoever is in the program already is sent what
+/// Takes an application in and sends the link that confirms it, which is returned where one was sent. Whoever is in the program already is sent what
 /// became of it instead; on the page that is all the same.
 ///
 /// # Errors
 /// The database's.
-pub async fn apply(tx: &mut Tx, act: &Act, new: &NewApplication) -> Result<(), Refusal> {
+pub async fn apply(tx: &mut Tx, act: &Act, new: &NewApplication) -> Result<Option<LinkId>, Refusal> {
     let program = act.program.id;
     let mail =
         |kind, cause| NewMail { kind, cause, to: &new.email, program: Some(program), account: None, affiliate: None };
@@ -72,16 +73,16 @@ pub async fn apply(tx: &mut Tx, act: &Act, new: &NewApplication) -> Result<(), R
         let kind = match known.status {
             Status::Pending => Kind::ApplicationReceived,
             Status::Active => Kind::ApplicationApproved,
-            Status::Blocked => return Ok(()),
+            Status::Blocked => return Ok(None),
         };
         // The affiliate as the cause: they are told once, however often somebody types their address.
         let told = NewMail { account: known.account_id, affiliate: Some(known.id), ..mail(kind, known.id.raw()) };
         mails::enqueue(tx, &act.ids, act.now, told).await?;
-        return Ok(());
+        return Ok(None);
     }
     let an_hour_ago = act.now.plus_seconds(-3_600);
     if applications::count_since(tx, program, &new.email, an_hour_ago).await? >= LINKS_AN_HOUR {
-        return Ok(());
+        return Ok(None);
     }
     let link = NewLink { program: Some(program), ..NewLink::to(Purpose::ConfirmApplication, &new.email) };
     let link = one_time_links::create(tx, &act.ids, &act.secret, act.now, link).await?;
@@ -99,7 +100,7 @@ pub async fn apply(tx: &mut Tx, act: &Act, new: &NewApplication) -> Result<(), R
     };
     applications::create(tx, row).await?;
     mails::enqueue(tx, &act.ids, act.now, mail(Kind::ConfirmApplication, link.raw())).await?;
-    Ok(())
+    Ok(Some(link))
 }
 
 /// Whether the address is at one of those who give addresses away for ten minutes.

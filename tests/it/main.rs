@@ -20,6 +20,8 @@ mod demo;
 mod failures;
 mod given_up;
 mod idempotency;
+mod joining;
+mod joining_by_invitation;
 mod links;
 mod money;
 mod openapi;
