@@ -59,8 +59,8 @@ impl Facts {
     pub fn after(self, change: Move) -> Result<(Status, Option<BlockedAs>), Issue> {
         let here = Self { is_invited: false, ..self }.standing();
         let is_legal = match change {
-            Move::Approve => matches!(here, Standing::Applied | Standing::Pending | Standing::Rejected),
-            Move::Reject => matches!(here, Standing::Applied | Standing::Pending),
+            // Not from rejected, so that of two decisions at once one counts: who thinks again reopens first.
+            Move::Approve | Move::Reject => matches!(here, Standing::Applied | Standing::Pending),
             Move::Reopen => self.has_applied && matches!(here, Standing::Active | Standing::Rejected),
             Move::Pause => matches!(here, Standing::Active),
             Move::Resume => matches!(here, Standing::Paused | Standing::Removed | Standing::Blocked),
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(moves(facts(Status::Blocked, Some(BlockedAs::Removed))), [Resume]);
         assert_eq!(moves(facts(Status::Blocked, None)), [Resume, Remove]);
         let rejected = Facts { has_applied: true, ..facts(Status::Blocked, Some(BlockedAs::Rejected)) };
-        assert_eq!(moves(rejected), [Approve, Reopen]);
+        assert_eq!(moves(rejected), [Reopen]);
     }
 
     #[test]

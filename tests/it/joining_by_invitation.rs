@@ -104,6 +104,7 @@ async fn sent_again_and_withdrawn_links_are_worth_nothing() {
     assert_eq!(count(&site, "mails WHERE kind = 'affiliate_invitation'").await, 2);
 
     site.advance_seconds(14 * 86_400 + 1);
+    desk.sign_in("mara@example.com", PASSWORD).await;
     assert_eq!(texts(&guest.get(&new).await, "h1"), ["This link no longer works"]);
     let list = desk.get(INVITE).await;
     assert_eq!(texts(&list, "tbody .badge"), ["Expired"], "it can be sent again");
