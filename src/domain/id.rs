@@ -44,6 +44,7 @@ macro_rules! kinds {
 kinds! {
     Account "acct_" "accountId" "account";
     Affiliate "aff_" "affiliateId" "affiliate";
+    AffiliateInvitation "ainv_" "invitationId" "invitation";
     Click "click_" "clickId" "click";
     Commission "comm_" "commissionId" "commission";
     Conversion "conv_" "conversionId" "conversion";
@@ -57,6 +58,7 @@ pub struct Id<K>(i64, PhantomData<fn() -> K>);
 
 pub type AccountId = Id<Account>;
 pub type AffiliateId = Id<Affiliate>;
+pub type AffiliateInvitationId = Id<AffiliateInvitation>;
 pub type ClickId = Id<Click>;
 pub type CommissionId = Id<Commission>;
 pub type ConversionId = Id<Conversion>;

@@ -2,6 +2,7 @@
 //! and decisions as pure functions of (state, input, time). Nothing in here does I/O.
 
 pub mod affiliate;
+pub mod application;
 pub mod attribution;
 pub mod bucket;
 pub mod code;
@@ -11,6 +12,7 @@ pub mod decimal;
 pub mod device;
 pub mod email;
 pub mod id;
+pub mod invitation;
 pub mod key;
 pub mod locale;
 pub mod message;
@@ -21,6 +23,7 @@ pub mod period;
 pub mod program;
 pub mod refund;
 pub mod role;
+pub mod standing;
 pub mod text;
 pub mod time;
 pub mod two_step;

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Act, Change, Refusal, mails};
+use super::{
+    Act, Change, Refusal,
+    mails::{self, NewMail},
+};
 use crate::{
     domain::{
         affiliate::{PaymentMethod, Status},
@@ -10,6 +13,8 @@ use crate::{
         email::Email,
         id::AffiliateId,
         message::Kind,
+        standing::{Facts, Move, Standing},
+        time::Time,
     },
     store::{Error, Tx, affiliates, codes, totals},
 };
@@ -31,14 +36,29 @@ pub struct Joined {
 /// # Errors
 /// When the address or the code is taken.
 pub async fn create(tx: &mut Tx, act: &Act, new: &NewAffiliate) -> Result<Joined, Refusal> {
+    join(tx, act, new, Status::Active, None).await
+}
+
+/// The same with another status to begin with, for who applied.
+///
+/// # Errors
+/// As [`create`].
+pub(super) async fn join(
+    tx: &mut Tx,
+    act: &Act,
+    new: &NewAffiliate,
+    status: Status,
+    applied_at: Option<Time>,
+) -> Result<Joined, Refusal> {
     let (id, program) = (act.id(), act.program.id);
     let row = affiliates::NewAffiliate {
         id,
         program,
         email: &new.email,
         name: &new.name,
-        status: Status::Active,
+        status,
         custom_fields: &new.custom_fields,
+        applied_at,
     };
     if !affiliates::create(tx, row).await? {
         return Err(email_taken());
@@ -49,7 +69,7 @@ pub async fn create(tx: &mut Tx, act: &Act, new: &NewAffiliate) -> Result<Joined
         None => take_free_code(tx, act, id, &new.name).await?,
     };
     totals::start_affiliate(tx, program, id).await?;
-    totals::count_affiliate(tx, program, Status::Active, 1).await?;
+    totals::count_affiliate(tx, program, status, 1).await?;
     act.audit(tx, "affiliate.created", id, Change::default()).await?;
     Ok(Joined { id, referral_code: code.into_string() })
 }
@@ -118,6 +138,8 @@ pub async fn edit(tx: &mut Tx, act: &Act, id: AffiliateId, edit: Edit) -> Result
         return Err(code_taken());
     }
     if after.status != before.status {
+        // Whoever says a status says all there is to say about it.
+        (after.blocked_as, after.status_reason) = (None, None);
         totals::count_affiliate(tx, program, before.status, -1).await?;
         totals::count_affiliate(tx, program, after.status, 1).await?;
     }
@@ -130,7 +152,7 @@ pub async fn edit(tx: &mut Tx, act: &Act, id: AffiliateId, edit: Edit) -> Result
     let change = Change { before: Some(&before), after: Some(&after), reason: None };
     let row = act.note(tx, "affiliate.changed", id, change).await?;
     if let Some(to) = told {
-        let new = mails::NewMail {
+        let new = NewMail {
             kind: Kind::PaymentDetailsChanged,
             cause: row.raw(),
             to: &to,
@@ -155,6 +177,48 @@ pub async fn view(tx: &mut Tx, act: &Act, id: AffiliateId) -> Result<(), Refusal
 
 fn taken_meanwhile(error: Error) -> Refusal {
     if error.is_unique_violation() { email_taken() } else { error.into() }
+}
+
+/// Moves an affiliate, who is told where that is due.
+///
+/// # Errors
+/// When there is no such affiliate, or no such move from where they stand.
+pub async fn change_standing(
+    tx: &mut Tx,
+    act: &Act,
+    id: AffiliateId,
+    change: Move,
+    reason: Option<&str>,
+) -> Result<Standing, Refusal> {
+    let (program, unknown) = (act.program.id, || Refusal::NotFound("affiliate"));
+    let before = affiliates::lock(tx, program, id).await?.ok_or_else(unknown)?;
+    let stand = affiliates::stand(tx, program, id).await?.ok_or_else(unknown)?;
+    let facts = stand.facts();
+    let (status, blocked_as) = facts.after(change).map_err(|issue| Refusal::field("status", issue.0))?;
+    let standing = Facts { status, blocked_as, ..facts }.standing();
+
+    let status_reason = reason.map(str::to_owned);
+    let after = affiliates::Editable { status, blocked_as, status_reason, ..before.clone() };
+    if status != before.status {
+        totals::count_affiliate(tx, program, before.status, -1).await?;
+        totals::count_affiliate(tx, program, status, 1).await?;
+    }
+    affiliates::update(tx, id, &after, act.now).await?;
+    let words = (facts.standing().word(), standing.word());
+    let audited = Change { before: Some(words.0), after: Some(words.1), reason };
+    let cause = act.note(tx, &format!("affiliate.{}", change.done()), id, audited).await?;
+
+    let kind = match change {
+        Move::Approve => Kind::ApplicationApproved,
+        Move::Reject => Kind::ApplicationRejected,
+        Move::Reopen | Move::Pause | Move::Resume | Move::Remove => return Ok(standing),
+    };
+    if let Ok(to) = &Email::parse(&before.email) {
+        let (cause, account) = (cause.raw(), stand.account_id);
+        let mail = NewMail { kind, cause, to, program: Some(program), account, affiliate: Some(id) };
+        mails::enqueue(tx, &act.ids, act.now, mail).await?;
+    }
+    Ok(standing)
 }
 
 /// What the audit log says of an affiliate: that payment details changed, not what they are.

@@ -3,9 +3,12 @@
 
 pub mod accounts;
 pub mod affiliates;
+pub mod applications;
 pub mod commissions;
 pub mod conversions;
 pub mod credentials;
+pub mod invitations;
+pub mod joining;
 pub mod links;
 pub mod mails;
 pub mod one_time_links;

@@ -6,8 +6,8 @@ use tokio::time::sleep;
 
 use crate::{
     app::App,
-    domain::time::Time,
-    store::{Error, Tx, idempotency, jobs, one_time_links, sessions},
+    domain::{one_time_link::Purpose, time::Time},
+    store::{Error, Tx, applications, idempotency, jobs, one_time_links, sessions},
 };
 
 /// How long a claimed job is one server's alone.
@@ -55,6 +55,7 @@ async fn perform(tx: &mut Tx, kind: String, id: crate::domain::id::Id<jobs::JobR
             idempotency::forget(tx, now).await?;
             sessions::forget(tx, now).await?;
             one_time_links::forget(tx, now).await?;
+            applications::forget_unconfirmed(tx, now.plus_seconds(-60 * Purpose::ConfirmApplication.minutes())).await?;
             jobs::run_again_at(tx, id, now.plus_seconds(SWEEP_EVERY_SECONDS)).await
         }
         unknown => Err(Error::Corrupt(format!("job kind {unknown}"))),

@@ -7,6 +7,7 @@
 
 pub mod accounts;
 pub mod affiliates;
+pub mod applications;
 pub mod audit;
 pub mod clicks;
 pub mod codes;
@@ -15,6 +16,7 @@ pub mod conversions;
 pub mod customers;
 pub mod earnings;
 pub mod idempotency;
+pub mod invitations;
 pub mod jobs;
 pub mod keys;
 pub mod ledger;

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{destinations::Destinations, once::Running, throttle::Attempts};
+use super::{applicants::Applicants, destinations::Destinations, once::Running, throttle::Attempts};
 use crate::{
     domain::{
         bucket::{Allowance, Bucket},
@@ -94,6 +94,7 @@ pub struct Caches {
     pub programs: Brief<String, Arc<Program>>,
     pub destinations: Destinations,
     pub limits: Limits,
+    pub applicants: Applicants,
     pub running: Running,
     pub attempts: Attempts,
 }

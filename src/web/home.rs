@@ -16,6 +16,7 @@ use super::{
     input::Query,
     qr::Qr,
     reply::Reply,
+    standing::{self, Told},
 };
 use crate::{
     app::App,
@@ -37,6 +38,7 @@ const DAY_MS: i64 = 86_400_000;
 struct Home {
     program: String,
     status: Status,
+    told: Option<Told>,
     available: Money,
     pending: Money,
     paid: Money,
@@ -125,6 +127,7 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
     let newest = (Time::from_ms(0), crate::domain::id::Id::new(i64::MAX));
     let commissions = earnings::commissions(&mut tx, me.affiliate, "", newest, 8).await?;
     let payments = earnings::payments(&mut tx, me.affiliate, offset, 8).await?;
+    let told = standing::of(&mut tx, &me).await?;
     drop(tx);
 
     let mut activity: Vec<(Time, Event)> = Vec::new();
@@ -142,6 +145,7 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
     Ok(Reply::page(Home {
         program: me.program.name.clone(),
         status: me.status,
+        told,
         available: currency.of(found.approved_minor),
         pending: currency.of(found.pending_minor),
         paid: currency.of(found.paid_minor),

@@ -6,7 +6,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use askama::Template;
 use axum::{
     extract::{FromRequestParts, State},
     http::{HeaderValue, Method, StatusCode, header, request::Parts},
@@ -19,10 +18,8 @@ use super::{
     client::{self, Peer},
     destinations,
     failure::Failure,
-    filters,
     input::{self, Query, path_parameter},
     referrals::{URL_LENGTH, USER_AGENT_LENGTH},
-    reply::Reply,
 };
 use crate::{
     app::App,
@@ -175,22 +172,7 @@ fn redirect(to: &str, cookie: Option<HeaderValue>) -> Response {
     response
 }
 
-#[derive(Template)]
-#[template(path = "program.html")]
-struct ProgramPage {
-    name: String,
-    rate: String,
-    days: i64,
-}
-
-/// `GET /p/{program}`
-pub async fn page(State(app): State<App>, slug: ProgramSlug) -> Result<Reply, Failure> {
-    let program = known_program(&app, &slug.0).await?.ok_or_else(Failure::no_route)?;
-    let Program { name, rate, attribution_days: days, .. } = &*program;
-    Ok(Reply::page(ProgramPage { name: name.clone(), rate: rate.to_string(), days: *days }))
-}
-
-pub struct ProgramSlug(String);
+pub struct ProgramSlug(pub String);
 
 impl FromRequestParts<App> for ProgramSlug {
     type Rejection = Failure;

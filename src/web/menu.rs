@@ -30,6 +30,7 @@ pub const MERCHANT: &[Group] = &[
         title: None,
         items: &[
             item("affiliates", "users", "Affiliates", Permission::Read),
+            item("applications", "inbox", "Applications", Permission::Affiliates),
             item("commissions", "hand-coins", "Commissions", Permission::Read),
             item("search", "search", "Search", Permission::Read),
         ],

@@ -5,6 +5,9 @@
 
 mod affiliate;
 mod affiliates;
+mod applicants;
+mod application_settings;
+mod applications;
 mod assets;
 mod audit;
 mod body;
@@ -28,6 +31,8 @@ mod health;
 mod home;
 mod html;
 mod input;
+mod invitations;
+mod joining;
 mod json;
 mod keys;
 mod links;
@@ -35,6 +40,7 @@ pub mod menu;
 mod once;
 pub mod openapi;
 mod program;
+mod public;
 mod qr;
 mod referrals;
 pub mod reply;
@@ -47,6 +53,7 @@ mod settings;
 mod setup;
 pub mod shell;
 mod sign_in;
+mod standing;
 mod throttle;
 
 use std::sync::LazyLock;
@@ -94,6 +101,22 @@ fn merchant() -> Router<App> {
         .route("/keys/{id}/revocation", post(keys::revoke))
         .route("/audit", get(audit::index))
         .route("/search", get(search::index))
+        .merge(joining_desk())
+}
+
+/// How affiliates come in, at the merchant's desk.
+fn joining_desk() -> Router<App> {
+    Router::new()
+        .route("/affiliates/invite", get(invitations::show).post(invitations::send))
+        .route("/affiliates/{id}/invitation", post(invitations::invite_affiliate))
+        .route("/invitations/{id}/mail", post(invitations::send_again))
+        .route("/invitations/{id}/withdrawal", post(invitations::withdraw))
+        .route("/applications", get(applications::index))
+        .route("/applications/{id}", get(applications::show))
+        .route("/applications/{id}/approval", post(applications::approve))
+        .route("/applications/{id}/rejection", post(applications::reject))
+        .route("/applications/{id}/reopening", post(applications::reopen))
+        .route("/settings/applications", get(application_settings::show).post(application_settings::save))
 }
 
 /// An affiliate's pages.
@@ -132,7 +155,12 @@ fn portal(app: &App) -> Router<App> {
         .route("/logout", post(sign_in::destroy))
         .route("/switch", post(sign_in::switch))
         .route("/setup", get(setup::show).post(setup::create))
-        .route("/p/{program}", get(links::page))
+        .route("/p/{program}", get(public::page))
+        .route("/p/{program}/terms", get(public::terms))
+        .route("/p/{program}/apply", get(public::apply).post(public::send))
+        .route("/p/{program}/apply/sent", get(public::sent))
+        .route("/applications/confirm/{token}", get(joining::confirmation).post(joining::confirm))
+        .route("/invitations/affiliate/{token}", get(joining::invitation).post(joining::accept))
         .route("/docs/api", get(docs::show))
         .fallback(async || Failure::no_route())
         .method_not_allowed_fallback(async || Failure::wrong_method())

@@ -23,6 +23,8 @@ mod desk;
 mod failures;
 mod given_up;
 mod idempotency;
+mod joining;
+mod joining_by_invitation;
 mod links;
 mod money;
 mod openapi;
