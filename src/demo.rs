@@ -14,7 +14,7 @@ use crate::{
         email::Email,
         id::{AffiliateId, CommissionId, ConversionId, Ids},
         invitation,
-        key::{Scope, hash},
+        key::{self, Scope},
         money::{Currency, Money},
         one_time_link::Purpose,
         program,
@@ -93,13 +93,15 @@ const APPLICANTS: [(&str, &str, &str); 4] = [
         "https://kitchen.example/letters",
         "4 800",
     ),
-    ("I test grinders on video, one a week, and tell what I would buy.", "https://video.example/@karim", "31 000"),
+    ("I test grinders on video, one a week, and tell what I would buy.", "https://video.example/@milan", "31 000"),
     (
         "We run a café and a small roastery school; our guests ask where to buy beans for home.",
         "https://roastery.example",
         "900",
     ),
 ];
+
+const DESCRIPTION: &str = "We roast in small batches and send the beans the same day. We look for people who make coffee at home and like to tell others how.";
 
 const TERMS: &str = "1. Say that you earn from your recommendation, where people can see it.
 2. Do not bid on our name in search engines, and do not order with your own link.
@@ -200,8 +202,10 @@ impl Year {
 
         let mut members: Vec<Member> = Vec::new();
         let (mut waiting, mut paid, mut orders) = (Vec::new(), Vec::new(), 0);
+        let questions = self.ask(tx).await?;
         for day in 0..DAYS {
             self.app.clock.set(start.plus_days(day));
+            self.come_in(tx, day, &questions, &password_hash).await?;
             // Most join in the first half; the first is there from the start.
             let all = PEOPLE.len() - APPLICANTS.len();
             let due = if day == 0 { 1 } else { all.min(1 + usize::try_from(day).unwrap_or(0) / 6) };
@@ -222,7 +226,6 @@ impl Year {
         }
         self.app.clock.set(self.today);
         self.settle_statuses(tx, &members).await?;
-        self.applicants(tx, &password_hash).await?;
         let key = programs::create_key(tx, &self.act(), "Demo", Scope::Full, None).await?;
         Ok(key.as_str().to_owned())
     }
@@ -356,49 +359,52 @@ impl Year {
         affiliates::edit(tx, &act, members[23].id, edit).await
     }
 
-    /// How people come in: some wait for an answer, one had theirs, two are invited.
-    async fn applicants(&self, tx: &mut Tx, password_hash: &str) -> Result<(), Refusal> {
+    /// How people may apply.
+    async fn ask(&self, tx: &mut Tx) -> Result<Vec<Question>, Refusal> {
         let question = |label: &str, is_long| Question { label: label.into(), is_long, is_required: is_long };
         let questions =
             vec![question("How would you recommend our coffee?", true), question("How many people follow you?", false)];
         let settings = Settings {
-            description: "We roast in small batches and send the beans the same day. We look for people who make coffee at home and like to tell others how.".into(),
+            description: DESCRIPTION.into(),
             contact: Email::parse("partners@acme.example").ok(),
             questions: questions.clone(),
             terms: TERMS.into(),
             ..Settings::default()
         };
         applications::change_settings(tx, &self.act(), &settings).await?;
-        let people = PEOPLE[PEOPLE.len() - APPLICANTS.len()..].iter();
-        for (place, (name, (how, site, followers))) in people.zip(APPLICANTS).enumerate() {
-            let hours = 24 * (5 - i64::try_from(place).unwrap_or(0));
-            self.app.clock.set(self.today.plus_seconds(-3_600 * hours));
-            let said =
-                |question: &Question, text: &str| Answer { question: question.label.clone(), answer: text.into() };
-            let new = NewApplication {
-                email: demo_email(&format!("{}@example.net", name.to_lowercase().replace(' ', ".")))?,
-                name: (*name).into(),
-                website: Some(site.into()),
-                answers: vec![said(&questions[0], how), said(&questions[1], followers)],
-                terms_version: 1,
-                ip_hash: Some(self.app.secret.short_hash("ip", &place.to_string())),
-            };
-            let link = applications::apply(tx, &self.act(), &new).await?.ok_or(Refusal::NotFound("link"))?;
-            let token = one_time_links::token(&self.app.secret, Purpose::ConfirmApplication, link);
-            self.app.clock.set(self.today.plus_seconds(-3_600 * hours + 240));
-            let who = Who::New { password_hash: password_hash.to_owned() };
-            let joined = applications::confirm(tx, self.act(), &hash(token.as_str()), who).await?;
-            if place == 0 {
-                self.app.clock.set(self.today.plus_seconds(-3_600 * hours + 7_200));
-                let reason = Some("Your audience and our products are too far apart.");
-                affiliates::change_standing(tx, &self.act(), joined.affiliate, Move::Reject, reason).await?;
-            }
+        Ok(questions)
+    }
+
+    /// In the last days some apply: the first is turned down, the others wait. Then two are invited.
+    async fn come_in(&self, tx: &mut Tx, day: i64, questions: &[Question], hash: &str) -> Result<(), Refusal> {
+        let place = usize::try_from(day - (DAYS - 5)).unwrap_or(usize::MAX);
+        if day == DAYS - 1 {
+            let people = invitation::people("Paolo Conti <paolo.conti@example.net>\nstudio@example.net");
+            let _ = invitations::invite(tx, &self.act(), &people.unwrap_or_default()).await?;
         }
-        self.app.clock.set(self.today.plus_days(-1));
-        let invited =
-            invitation::people("Paolo Conti <paolo.conti@example.net>\nstudio@example.net").unwrap_or_default();
-        let _ = invitations::invite(tx, &self.act(), &invited).await?;
-        self.app.clock.set(self.today);
+        let Some((how, site, followers)) = APPLICANTS.get(place) else { return Ok(()) };
+        let (name, midnight) = (PEOPLE[PEOPLE.len() - APPLICANTS.len() + place], self.app.clock.now());
+        let answers = questions.iter().zip([how, followers]);
+        let new = NewApplication {
+            email: demo_email(&format!("{}@example.net", name.to_lowercase().replace(' ', ".")))?,
+            name: name.into(),
+            website: Some((*site).into()),
+            answers: answers
+                .map(|(asked, said)| Answer { question: asked.label.clone(), answer: (*said).into() })
+                .collect(),
+            terms_version: 1,
+            ip_hash: Some(self.app.secret.short_hash("ip", site)),
+        };
+        let link = applications::apply(tx, &self.act(), &new).await?.ok_or(Refusal::NotFound("link"))?;
+        let token = one_time_links::token(&self.app.secret, Purpose::ConfirmApplication, link);
+        self.app.clock.set(midnight.plus_seconds(240));
+        let who = Who::New { password_hash: hash.to_owned() };
+        let joined = applications::confirm(tx, self.act(), &key::hash(token.as_str()), who).await?;
+        if place == 0 {
+            let reason = Some("Your audience and our products are too far apart.");
+            affiliates::change_standing(tx, &self.act(), joined.affiliate, Move::Reject, reason).await?;
+        }
+        self.app.clock.set(midnight);
         Ok(())
     }
 }

@@ -31,7 +31,7 @@ pub fn people(pasted: &str) -> Result<Vec<Invitee>, Vec<BadLine>> {
         match person(text.trim(), line) {
             Ok(new) => match people.iter().find(|known| known.email.key() == new.email.key()) {
                 Some(first) => {
-                    bad.push(BadLine { line, issue: format!("names the same address as line {}", first.line) })
+                    bad.push(BadLine { line, issue: format!("names the same address as line {}", first.line) });
                 }
                 None => people.push(new),
             },
