@@ -3,6 +3,7 @@
 //! Two trees: `/v1` means bearer key and JSON, the portal means session and markup. A resource's handler
 //! serves both; the tree's `front` layer gives what it said its form.
 
+mod account;
 mod affiliate;
 mod affiliates;
 mod applicants;
@@ -21,6 +22,7 @@ mod confirm;
 mod conversions;
 mod csv;
 mod destinations;
+mod credentials;
 mod docs;
 mod earner;
 pub mod failure;
@@ -54,7 +56,10 @@ mod setup;
 pub mod shell;
 mod sign_in;
 mod standing;
+mod team;
+mod team_invitation;
 mod throttle;
+mod two_step;
 
 use std::sync::LazyLock;
 
@@ -88,9 +93,23 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(openapi::show))
 }
 
-/// A merchant's pages, below `/m/{program}`: handlers that `/v1` has too.
-fn merchant() -> Router<App> {
-    Router::new()
+/// A router, and its routes as words, so that a test can ask for a line on who may do each.
+macro_rules! pages {
+    ($(#[$meta:meta])* $name:ident as $words:ident $(.route($path:literal, $methods:expr))*) => {
+        $(#[$meta])*
+        fn $name() -> Router<App> {
+            Router::new()$(.route($path, $methods))*
+        }
+
+        /// The routes of the same name: each path with its methods and handlers.
+        pub const $words: &[(&str, &str)] = &[$(($path, stringify!($methods))),*];
+    };
+}
+
+pages! {
+    /// A merchant's pages, below `/m/{program}`: handlers that `/v1` has too. Each method has its line in
+    /// `tests/it/page_access.rs`.
+    merchant as MERCHANT
         .route("/affiliates", get(affiliates::index))
         .route("/affiliates/{id}/view", post(affiliate::viewing::start))
         .route("/affiliates/{id}/view/end", post(affiliate::viewing::end))
@@ -101,12 +120,6 @@ fn merchant() -> Router<App> {
         .route("/keys/{id}/revocation", post(keys::revoke))
         .route("/audit", get(audit::index))
         .route("/search", get(search::index))
-        .merge(joining_desk())
-}
-
-/// How affiliates come in, at the merchant's desk.
-fn joining_desk() -> Router<App> {
-    Router::new()
         .route("/affiliates/invite", get(invitations::show).post(invitations::send))
         .route("/affiliates/{id}/invitation", post(invitations::invite_affiliate))
         .route("/invitations/{id}/mail", post(invitations::send_again))
@@ -117,6 +130,13 @@ fn joining_desk() -> Router<App> {
         .route("/applications/{id}/rejection", post(applications::reject))
         .route("/applications/{id}/reopening", post(applications::reopen))
         .route("/settings/applications", get(application_settings::show).post(application_settings::save))
+        .route("/team", get(team::index))
+        .route("/team/invite", get(team::invite).post(team::send_invitation))
+        .route("/team/invitations/resend", post(team::resend))
+        .route("/team/invitations/withdraw", post(team::withdraw))
+        .route("/team/leave", get(team::ask_to_leave).post(team::leave))
+        .route("/team/{id}", get(team::show).post(team::change_role))
+        .route("/team/{id}/remove", post(team::remove))
 }
 
 /// An affiliate's pages.
@@ -150,6 +170,17 @@ fn portal(app: &App) -> Router<App> {
         .route("/login/code", get(challenge::show).post(challenge::create))
         .route("/forgot", get(reset::ask).post(reset::send))
         .route("/forgot/{token}", get(reset::show).post(reset::create))
+        .route("/account", get(account::show).post(account::update))
+        .route("/account/sessions/end", post(account::end_session))
+        .route("/account/sessions/end-all", post(account::end_sessions))
+        .route("/account/password", get(credentials::password).post(credentials::change_password))
+        .route("/account/email", get(credentials::email).post(credentials::change_email))
+        .route("/account/two-step", get(two_step::show).post(two_step::confirm))
+        .route("/account/two-step/begin", post(two_step::begin))
+        .route("/account/two-step/codes", post(two_step::renew))
+        .route("/account/two-step/end", post(two_step::end))
+        .route("/invitations/team/{token}", get(team_invitation::show).post(team_invitation::accept))
+        .route("/confirm/{token}", get(credentials::show_email).post(credentials::confirm_email))
         .route("/confirm", get(confirm::show).post(confirm::create))
         .route("/login/link/{token}", get(sign_in::link).post(sign_in::use_link))
         .route("/logout", post(sign_in::destroy))
