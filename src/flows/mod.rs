@@ -71,6 +71,17 @@ impl Act {
         subject: Id<K>,
         change: Change<'_>,
     ) -> Result<(), store::Error> {
+        self.deed(tx, action, subject, change).await.map(drop)
+    }
+
+    /// The same; the audit row's id, for what the deed causes.
+    async fn deed<K: Kind>(
+        &self,
+        tx: &mut Tx,
+        action: &str,
+        subject: Id<K>,
+        change: Change<'_>,
+    ) -> Result<Id<audit::AuditRow>, store::Error> {
         let event = audit::Event {
             program: Some(self.program.id),
             actor: &self.actor.to_string(),
@@ -80,7 +91,9 @@ impl Act {
             after: change.after,
             reason: change.reason,
         };
-        audit::record(tx, self.id(), event).await
+        let id = self.id();
+        audit::record(tx, id, event).await?;
+        Ok(id)
     }
 }
 

@@ -1,6 +1,6 @@
 //! People who sign in, the programs they work for, and the address under which the first of them is made.
 
-use super::{Error, Tx, execute, fetch_one, fetch_optional, row};
+use super::{Error, Tx, execute, fetch_all, fetch_one, fetch_optional, row};
 use crate::domain::{
     email::Email,
     id::{AccountId, ProgramId},
@@ -90,6 +90,25 @@ pub async fn home(tx: &mut Tx, account: AccountId) -> Result<Option<String>, Err
 pub async fn any(tx: &mut Tx) -> Result<bool, Error> {
     let (any,) = fetch_one!((bool,), tx, "SELECT EXISTS (SELECT id FROM accounts)")?;
     Ok(any)
+}
+
+row! {
+    #[derive(Debug)]
+    pub struct Member {
+        pub account_id: AccountId,
+        pub email: String,
+    }
+}
+
+/// Those who may decide something in the program: everybody on the team but viewers.
+pub async fn deciders(tx: &mut Tx, program: ProgramId) -> Result<Vec<Member>, Error> {
+    fetch_all!(
+        Member,
+        tx,
+        "SELECT a.id AS account_id, a.email FROM memberships m JOIN accounts a ON a.id = m.account_id
+         WHERE m.program_id = $1 AND m.role <> 'viewer' ORDER BY a.id",
+        program
+    )
 }
 
 // The set-up address -----------------------------------------------------------------------------------

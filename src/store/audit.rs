@@ -1,6 +1,6 @@
 //! Who did what, when, before → after. Only ever added to.
 
-use super::{Error, Tx, execute};
+use super::{Error, Tx, execute, fetch_optional, row};
 use crate::domain::id::{Id, ProgramId};
 
 /// An audit row has no public id.
@@ -37,4 +37,17 @@ pub async fn record(tx: &mut Tx, id: Id<AuditRow>, event: Event<'_>) -> Result<(
         id.time()
     )
     .map(drop)
+}
+
+row! {
+    /// What a message tells of a deed.
+    #[derive(Debug)]
+    pub struct Deed {
+        pub subject: String,
+        pub reason: Option<String>,
+    }
+}
+
+pub async fn by_id(tx: &mut Tx, id: Id<AuditRow>) -> Result<Option<Deed>, Error> {
+    fetch_optional!(Deed, tx, "SELECT subject, reason FROM audit_log WHERE id = $1", id)
 }

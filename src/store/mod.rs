@@ -17,6 +17,7 @@ pub mod idempotency;
 pub mod jobs;
 pub mod keys;
 pub mod ledger;
+pub mod mail_preferences;
 pub mod mails;
 pub mod migrate;
 pub mod one_time_links;
