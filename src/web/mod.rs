@@ -26,6 +26,7 @@ pub mod server;
 mod sessions;
 mod setup;
 mod sign_in;
+mod unsubscribe;
 
 use std::sync::LazyLock;
 
@@ -86,6 +87,7 @@ fn portal(app: &App) -> Router<App> {
 fn public(app: &App) -> Router<App> {
     Router::new()
         .route("/r/{program}/{code}", get(links::follow))
+        .route("/unsubscribe/{token}", get(unsubscribe::show).post(unsubscribe::create))
         .route("/healthz", get(health::up))
         .route("/readyz", get(health::ready))
         .route("/static/{file}", get(assets::show).layer(CompressionLayer::new()))
