@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 
-use super::{Act, Change, Refusal};
+use super::{Act, Change, Refusal, mails};
 use crate::{
     domain::{
         affiliate::{PaymentMethod, Status},
         code::{self, Code},
         email::Email,
         id::AffiliateId,
+        message::Kind,
     },
     store::{Error, Tx, affiliates, codes, totals},
 };
@@ -121,9 +122,14 @@ pub async fn edit(tx: &mut Tx, act: &Act, id: AffiliateId, edit: Edit) -> Result
         totals::count_affiliate(tx, program, after.status, 1).await?;
     }
     affiliates::update(tx, id, &after, act.now).await.map_err(taken_meanwhile)?;
+    let is_paid_otherwise =
+        (before.payment_method, &before.payment_details) != (after.payment_method, &after.payment_details);
     let (before, after) = (audited(&before, before_code.as_deref()), audited(&after, code.as_deref()));
     let change = Change { before: Some(&before), after: Some(&after), reason: None };
-    act.audit(tx, "affiliate.changed", id, change).await?;
+    let deed = act.deed(tx, "affiliate.changed", id, change).await?;
+    if is_paid_otherwise {
+        mails::enqueue_for_affiliate(tx, act, id, Kind::PaymentDetailsChanged, deed.raw()).await?;
+    }
     Ok(())
 }
 
