@@ -21,6 +21,8 @@ mod failures;
 mod given_up;
 mod idempotency;
 mod links;
+mod mail;
+mod messages;
 mod money;
 mod openapi;
 mod outage;

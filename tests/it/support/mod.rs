@@ -3,9 +3,12 @@
 pub mod browser;
 pub mod cluster;
 pub mod database;
+pub mod post;
 pub mod process;
 pub mod site;
+pub mod smtp;
 
 pub use database::Database;
 pub use process::Process;
 pub use site::{Answer, Api, Site};
+pub use smtp::MailServer;
