@@ -210,11 +210,7 @@ impl Year {
             let all = PEOPLE.len() - APPLICANTS.len();
             let due = if day == 0 { 1 } else { all.min(1 + usize::try_from(day).unwrap_or(0) / 6) };
             while members.len() < due {
-                let member = self.join(tx, members.len()).await?;
-                if members.is_empty() {
-                    store::affiliates::give_to(tx, member.id, affiliate).await?;
-                }
-                members.push(member);
+                members.push(self.join(tx, members.len()).await?);
             }
             for member in &members {
                 self.day_of(tx, member, start.plus_days(day), &mut waiting, &mut orders).await?;
@@ -226,6 +222,10 @@ impl Year {
         }
         self.app.clock.set(self.today);
         self.settle_statuses(tx, &members).await?;
+        // Only now, so that nobody is sent a year of mails.
+        if let Some(first) = members.first() {
+            store::affiliates::give_to(tx, first.id, affiliate).await?;
+        }
         let key = programs::create_key(tx, &self.act(), "Demo", Scope::Full, None).await?;
         Ok(key.as_str().to_owned())
     }

@@ -150,7 +150,7 @@ pub async fn edit(tx: &mut Tx, act: &Act, id: AffiliateId, edit: Edit) -> Result
     let told = Email::parse(&before.email).ok().filter(|_| was_paid.1.is_some() && was_paid != is_paid);
     let (before, after) = (audited(&before, before_code.as_deref()), audited(&after, code.as_deref()));
     let change = Change { before: Some(&before), after: Some(&after), reason: None };
-    let row = act.note(tx, "affiliate.changed", id, change).await?;
+    let row = act.deed(tx, "affiliate.changed", id, change).await?;
     if let Some(to) = told {
         let new = NewMail {
             kind: Kind::PaymentDetailsChanged,
@@ -206,7 +206,7 @@ pub async fn change_standing(
     affiliates::update(tx, id, &after, act.now).await?;
     let words = (facts.standing().word(), standing.word());
     let audited = Change { before: Some(words.0), after: Some(words.1), reason };
-    let cause = act.note(tx, &format!("affiliate.{}", change.done()), id, audited).await?;
+    let cause = act.deed(tx, &format!("affiliate.{}", change.done()), id, audited).await?;
 
     let kind = match change {
         Move::Approve => Kind::ApplicationApproved,

@@ -1,10 +1,11 @@
 //! Deciding commissions: approving, rejecting, paying.
 
-use super::{Act, Change, Refusal};
+use super::{Act, Change, Refusal, mails};
 use crate::{
     domain::{
         commission::{self, Decision, Status},
         id::CommissionId,
+        message,
     },
     store::{
         Error, Tx,
@@ -65,5 +66,10 @@ async fn moved(tx: &mut Tx, act: &Act, found: &Commission, change: Move<'_>, amo
     }
     let action = format!("commission.{}", change.to);
     let words = Change { before: Some(change.from.as_str()), after: Some(change.to.as_str()), reason: change.reason };
-    act.audit(tx, &action, found.id, words).await
+    let deed = act.deed(tx, &action, found.id, words).await?;
+    if change.to == Status::Rejected && found.kind == commission::Kind::Sale {
+        mails::enqueue_for_affiliate(tx, act, found.affiliate_id, message::Kind::CommissionRejected, deed.raw())
+            .await?;
+    }
+    Ok(())
 }

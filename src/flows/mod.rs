@@ -78,11 +78,11 @@ impl Act {
         subject: Id<K>,
         change: Change<'_>,
     ) -> Result<(), store::Error> {
-        self.note(tx, action, subject, change).await.map(drop)
+        self.deed(tx, action, subject, change).await.map(drop)
     }
 
-    /// As [`Self::audit`]; the row, where it is the cause of something else.
-    async fn note<K: Kind>(
+    /// The same; the audit row's id, for what the deed causes.
+    async fn deed<K: Kind>(
         &self,
         tx: &mut Tx,
         action: &str,

@@ -5,6 +5,7 @@ use crate::domain::{
     affiliate::{PaymentMethod, Status},
     email::Email,
     id::{AccountId, AffiliateId, ProgramId},
+    message::Kind,
     money::Currency,
     standing::{BlockedAs, Facts},
     time::Time,
@@ -192,6 +193,18 @@ pub async fn is_email_taken(
 pub async fn status(tx: &mut Tx, id: AffiliateId) -> Result<Status, Error> {
     let (status,) = fetch_one!((Status,), tx, "SELECT status FROM affiliates WHERE id = $1", id)?;
     Ok(status)
+}
+
+/// The account of the affiliate and its address, unless there is none or it does not want such mails.
+pub async fn mailed(tx: &mut Tx, id: AffiliateId, kind: Kind) -> Result<Option<(AccountId, String)>, Error> {
+    fetch_optional!(
+        (AccountId, String),
+        tx,
+        "SELECT c.id, c.email FROM affiliates a JOIN accounts c ON c.id = a.account_id
+         WHERE a.id = $1 AND NOT EXISTS (SELECT o.kind FROM mail_opt_outs o WHERE o.account_id = c.id AND o.kind = $2)",
+        id,
+        kind
+    )
 }
 
 /// Lets an account see what the affiliate earns.

@@ -1,6 +1,6 @@
 //! Who did what, when, before → after. Only ever added to.
 
-use super::{Error, Tx, execute, fetch_all, row};
+use super::{Error, Tx, execute, fetch_all, fetch_optional, row};
 use crate::domain::{
     id::{Id, ProgramId},
     time::Time,
@@ -95,4 +95,17 @@ pub async fn page(tx: &mut Tx, program: ProgramId, filter: &Filter, limit: i64) 
         if filter.about.is_empty() { "%".to_owned() } else { format!("{}.%", filter.about) },
         limit
     )
+}
+
+row! {
+    /// What a message tells of a deed.
+    #[derive(Debug)]
+    pub struct Deed {
+        pub subject: String,
+        pub reason: Option<String>,
+    }
+}
+
+pub async fn by_id(tx: &mut Tx, id: Id<AuditRow>) -> Result<Option<Deed>, Error> {
+    fetch_optional!(Deed, tx, "SELECT subject, reason FROM audit_log WHERE id = $1", id)
 }

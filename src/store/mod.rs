@@ -21,6 +21,7 @@ pub mod jobs;
 pub mod keys;
 pub mod ledger;
 pub mod links;
+pub mod mail_preferences;
 pub mod mails;
 pub mod migrate;
 pub mod one_time_links;

@@ -20,9 +20,9 @@ mod client;
 mod commissions;
 mod confirm;
 mod conversions;
+mod credentials;
 mod csv;
 mod destinations;
-mod credentials;
 mod docs;
 mod earner;
 pub mod failure;
@@ -60,6 +60,7 @@ mod team;
 mod team_invitation;
 mod throttle;
 mod two_step;
+mod unsubscribe;
 
 use std::sync::LazyLock;
 
@@ -204,6 +205,7 @@ fn portal(app: &App) -> Router<App> {
 fn public(app: &App) -> Router<App> {
     Router::new()
         .route("/r/{program}/{code}", get(links::follow))
+        .route("/unsubscribe/{token}", get(unsubscribe::show).post(unsubscribe::create))
         .route("/healthz", get(health::up))
         .route("/readyz", get(health::ready))
         .route("/static/{file}", get(assets::show).layer(CompressionLayer::new()))

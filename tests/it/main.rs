@@ -26,6 +26,8 @@ mod idempotency;
 mod joining;
 mod joining_by_invitation;
 mod links;
+mod mail;
+mod messages;
 mod money;
 mod openapi;
 mod outage;
