@@ -44,6 +44,7 @@ macro_rules! kinds {
 kinds! {
     Account "acct_" "accountId" "account";
     Affiliate "aff_" "affiliateId" "affiliate";
+    Batch "batch_" "batchId" "decision";
     Click "click_" "clickId" "click";
     Commission "comm_" "commissionId" "commission";
     Conversion "conv_" "conversionId" "conversion";
@@ -56,6 +57,7 @@ pub struct Id<K>(i64, PhantomData<fn() -> K>);
 
 pub type AccountId = Id<Account>;
 pub type AffiliateId = Id<Affiliate>;
+pub type BatchId = Id<Batch>;
 pub type ClickId = Id<Click>;
 pub type CommissionId = Id<Commission>;
 pub type ConversionId = Id<Conversion>;

@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod affiliates;
 pub mod commissions;
 pub mod conversions;
+pub mod decisions;
 pub mod programs;
 pub mod refunds;
 

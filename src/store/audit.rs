@@ -1,7 +1,10 @@
 //! Who did what, when, before → after. Only ever added to.
 
-use super::{Error, Tx, execute};
-use crate::domain::id::{Id, ProgramId};
+use super::{Error, Tx, execute, fetch_all, row};
+use crate::domain::{
+    id::{Id, ProgramId},
+    time::Time,
+};
 
 /// An audit row has no public id.
 #[derive(Debug)]
@@ -37,4 +40,30 @@ pub async fn record(tx: &mut Tx, id: Id<AuditRow>, event: Event<'_>) -> Result<(
         id.time()
     )
     .map(drop)
+}
+
+row! {
+    /// What the log says happened.
+    #[derive(Debug, Clone)]
+    pub struct Logged {
+        pub actor: String,
+        pub action: String,
+        pub before: Option<String>,
+        pub after: Option<String>,
+        pub reason: Option<String>,
+        pub created_at: Time,
+    }
+}
+
+/// What happened to one thing of a program, newest first.
+pub async fn of_subject(tx: &mut Tx, program: ProgramId, subject: &str, limit: i64) -> Result<Vec<Logged>, Error> {
+    fetch_all!(
+        Logged,
+        tx,
+        "SELECT actor, action, before, after, reason, created_at FROM audit_log
+         WHERE subject = $1 AND program_id = $2 ORDER BY id DESC LIMIT $3",
+        subject,
+        program,
+        limit
+    )
 }

@@ -23,7 +23,7 @@ macro_rules! migrations {
     };
 }
 
-pub const ALL: &[Migration] = migrations![1 "0001_foundation"];
+pub const ALL: &[Migration] = migrations![1 "0001_foundation", 6 "0006_merchant"];
 
 row! {
     pub struct Applied {

@@ -1,6 +1,5 @@
 //! Commissions: the list, one of them explained, and their decisions.
 
-use askama::Template;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,7 +8,6 @@ use super::{
     body::{Fields, Value},
     caller::{Decides, Reads},
     failure::{self, Details, Failure},
-    filters,
     input::{FromFields, Input, PathId, Query},
     once,
     reply::Reply,
@@ -62,20 +60,13 @@ impl Row {
     }
 }
 
-#[derive(Serialize, ToSchema, Template)]
-#[template(path = "commissions/index.html")]
+#[derive(Serialize, ToSchema)]
 #[schema(as = CommissionList)]
 pub struct Index {
     pub commissions: Vec<Row>,
     pub total: i64,
     pub limit: i64,
     pub offset: i64,
-}
-
-impl Index {
-    fn shown(&self) -> i64 {
-        i64::try_from(self.commissions.len()).unwrap_or(0)
-    }
 }
 
 /// After a decision, as the reference answers it.
@@ -137,7 +128,7 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
     let total = totals::commissions(&mut tx, me.program.id, of).await?.of(status);
 
     let commissions = page.iter().map(|found| Row::new(found, me.program.currency)).collect();
-    Ok(Reply::show(Index { commissions, total, limit: window.limit, offset: window.offset }))
+    Ok(Reply::data(Index { commissions, total, limit: window.limit, offset: window.offset }))
 }
 
 /// What made the amount, and how the money moved since.
@@ -156,7 +147,7 @@ pub struct Explanation {
     #[schema(value_type = f64)]
     reversed_amount: Money,
     /// The same in a sentence.
-    sentence: String,
+    pub sentence: String,
     entries: Vec<Entry>,
 }
 
@@ -214,7 +205,8 @@ pub async fn show(me: Reads, State(app): State<App>, PathId(id): PathId<id::Comm
     Ok(Reply::data(Show { commission }))
 }
 
-fn explain(found: &Commission, entries: Vec<ledger::Posted>, currency: Currency) -> Explanation {
+/// What made the amount.
+pub fn explain(found: &Commission, entries: Vec<ledger::Posted>, currency: Currency) -> Explanation {
     let (sale, original) = (currency.of(found.sale_minor), currency.of(found.original_minor));
     let (rate, reversed) =
         (Rate::from_basis_points(found.rate_bps), original.with(found.original_minor - found.amount_minor));

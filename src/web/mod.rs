@@ -11,6 +11,7 @@ pub mod caller;
 mod chart;
 mod commissions;
 mod conversions;
+mod desk;
 mod earner;
 pub mod failure;
 mod filters;
@@ -68,7 +69,14 @@ fn api() -> OpenApiRouter<App> {
 
 /// A merchant's pages, below `/m/{program}`: handlers that `/v1` has too.
 fn merchant() -> Router<App> {
-    Router::new().route("/affiliates", get(affiliates::index)).route("/commissions", get(commissions::index))
+    Router::new()
+        .route("/affiliates", get(affiliates::index))
+        .route("/commissions", get(desk::queue::index))
+        .route("/commissions/decision", get(desk::decisions::new).post(desk::decisions::create))
+        .route("/commissions/decided", get(desk::decisions::index))
+        .route("/commissions/decided/{id}/undo", post(desk::decisions::undo))
+        .route("/commissions/{id}", get(desk::commission::show))
+        .route("/commissions/{id}/refunds", post(desk::commission::refund))
 }
 
 /// An affiliate's pages.
