@@ -21,6 +21,7 @@ mod failures;
 mod given_up;
 mod idempotency;
 mod links;
+mod merchant_queue;
 mod money;
 mod openapi;
 mod outage;
