@@ -29,3 +29,25 @@ CREATE TABLE decision_moves (
 -- The batch that put the commission where it is; gone with the next move, whoever makes it.
 ALTER TABLE commissions ADD COLUMN batch_id BIGINT;
 CREATE INDEX commissions_batch ON commissions (batch_id) WHERE batch_id IS NOT NULL;
+
+-- What a whole program did today. The column never changes, so counting does not touch the index.
+CREATE INDEX affiliate_days_day ON affiliate_days (day);
+
+-- What a team knows of its affiliates ---------------------------------------------------------------
+
+CREATE TABLE affiliate_notes (
+  id INTEGER NOT NULL PRIMARY KEY,
+  affiliate_id BIGINT NOT NULL REFERENCES affiliates (id),
+  account_id BIGINT NOT NULL REFERENCES accounts (id),
+  text TEXT NOT NULL,
+  created_at BIGINT NOT NULL
+);
+CREATE INDEX affiliate_notes_affiliate ON affiliate_notes (affiliate_id, id);
+
+-- Which columns an account wants to see in a table.
+CREATE TABLE table_columns (
+  account_id BIGINT NOT NULL REFERENCES accounts (id),
+  page TEXT NOT NULL,
+  columns TEXT NOT NULL,
+  PRIMARY KEY (account_id, page)
+);

@@ -74,6 +74,12 @@ impl<K> Id<K> {
         self.0
     }
 
+    /// The lowest id of that moment: what was made from then on has a higher one.
+    pub const fn first_of(time: Time) -> Self {
+        let ms = time.ms() - EPOCH_MS;
+        Self::new(if ms < 0 { 0 } else { ms << TIME_SHIFT })
+    }
+
     /// When the thing was made.
     pub const fn time(self) -> Time {
         Time::from_ms((self.0 >> TIME_SHIFT) + EPOCH_MS)

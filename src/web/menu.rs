@@ -28,6 +28,7 @@ const fn item(at: &'static str, icon: &'static str, label: &'static str, needs: 
 pub const MERCHANT: &[Group] = &[Group {
     title: None,
     items: &[
+        item("", "house", "Home", Permission::Read),
         item("affiliates", "users", "Affiliates", Permission::Read),
         item("commissions", "hand-coins", "Commissions", Permission::Read),
     ],

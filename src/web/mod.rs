@@ -11,6 +11,7 @@ pub mod caller;
 mod chart;
 mod commissions;
 mod conversions;
+mod csv;
 mod desk;
 mod earner;
 pub mod failure;
@@ -70,7 +71,14 @@ fn api() -> OpenApiRouter<App> {
 /// A merchant's pages, below `/m/{program}`: handlers that `/v1` has too.
 fn merchant() -> Router<App> {
     Router::new()
-        .route("/affiliates", get(affiliates::index))
+        .route("/affiliates", get(desk::affiliates::index))
+        .route("/affiliates/export", get(desk::affiliates::export))
+        .route("/affiliates/columns", post(desk::affiliates::choose))
+        .route("/affiliates/status", get(desk::affiliates::ask).post(desk::affiliates::set))
+        .route("/affiliates/{id}", get(desk::affiliate::show))
+        .route("/affiliates/{id}/edit", get(desk::affiliate::edit).post(desk::affiliate::update))
+        .route("/affiliates/{id}/notes", post(desk::affiliate::note))
+        .route("/", get(desk::home::show))
         .route("/commissions", get(desk::queue::index))
         .route("/commissions/decision", get(desk::decisions::new).post(desk::decisions::create))
         .route("/commissions/decided", get(desk::decisions::index))

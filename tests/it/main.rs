@@ -21,6 +21,8 @@ mod failures;
 mod given_up;
 mod idempotency;
 mod links;
+mod merchant_affiliates;
+mod merchant_home;
 mod merchant_queue;
 mod money;
 mod openapi;

@@ -132,7 +132,10 @@ async fn rejecting_asks_for_a_reason_that_is_kept_and_undoing_earns_it_again() {
     // A refund while it was rejected takes nothing from the ledger; undoing earns what is left.
     let shown = site.api.get(&format!("/commissions/{}", ids[0])).await;
     let sale = shown.data()["commission"]["conversionId"].as_str().unwrap().to_owned();
-    assert_eq!(site.api.post(&format!("/conversions/{sale}/refunds"), &serde_json::json!({"amount": 50})).await.status, 201);
+    assert_eq!(
+        site.api.post(&format!("/conversions/{sale}/refunds"), &serde_json::json!({"amount": 50})).await.status,
+        201
+    );
     browser.post(&undo, &[]).await;
     assert_eq!(notice(&browser).await, "2 commissions put back (USD 30.00).");
     let shown = site.api.get(&format!("/commissions/{}", ids[0])).await;
@@ -213,7 +216,8 @@ async fn two_people_at_once_decide_and_undo_once() {
     let one = owner(&site).await;
     let two = member(&site, Role::Manager).await;
     let approve: Vec<_> = [("to", "approved")].into_iter().chain(ids.iter().map(|id| ("id", id.as_str()))).collect();
-    let reject: Vec<_> = [("to", "rejected"), ("reason", "No")].into_iter().chain(approve[1..].iter().copied()).collect();
+    let reject: Vec<_> =
+        [("to", "rejected"), ("reason", "No")].into_iter().chain(approve[1..].iter().copied()).collect();
     for _ in 0..3 {
         let (a, b) = tokio::join!(one.post(DECIDE, &approve), two.post(DECIDE, &reject));
         assert_eq!((a.status.as_u16(), b.status.as_u16()), (303, 303), "{a:?} {b:?}");

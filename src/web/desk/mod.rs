@@ -1,8 +1,11 @@
 //! A merchant's desk: the pages where commissions are decided and affiliates looked after. What they do,
 //! they do by the flows that `/v1` calls.
 
+pub mod affiliate;
+pub mod affiliates;
 pub mod commission;
 pub mod decisions;
+pub mod home;
 pub mod queue;
 
 use super::caller::Caller;
