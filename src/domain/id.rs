@@ -45,6 +45,7 @@ kinds! {
     Account "acct_" "accountId" "account";
     Affiliate "aff_" "affiliateId" "affiliate";
     AffiliateInvitation "ainv_" "invitationId" "invitation";
+    Batch "batch_" "batchId" "decision";
     Click "click_" "clickId" "click";
     Commission "comm_" "commissionId" "commission";
     Conversion "conv_" "conversionId" "conversion";
@@ -59,6 +60,7 @@ pub struct Id<K>(i64, PhantomData<fn() -> K>);
 pub type AccountId = Id<Account>;
 pub type AffiliateId = Id<Affiliate>;
 pub type AffiliateInvitationId = Id<AffiliateInvitation>;
+pub type BatchId = Id<Batch>;
 pub type ClickId = Id<Click>;
 pub type CommissionId = Id<Commission>;
 pub type ConversionId = Id<Conversion>;
@@ -74,6 +76,12 @@ impl<K> Id<K> {
 
     pub const fn raw(self) -> i64 {
         self.0
+    }
+
+    /// The lowest id of that moment: what was made from then on has a higher one.
+    pub const fn first_of(time: Time) -> Self {
+        let ms = time.ms() - EPOCH_MS;
+        Self::new(if ms < 0 { 0 } else { ms << TIME_SHIFT })
     }
 
     /// When the thing was made.

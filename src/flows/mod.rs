@@ -7,6 +7,7 @@ pub mod applications;
 pub mod commissions;
 pub mod conversions;
 pub mod credentials;
+pub mod decisions;
 pub mod invitations;
 pub mod joining;
 pub mod links;

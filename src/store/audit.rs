@@ -66,6 +66,13 @@ pub struct Filter {
     pub before: Option<Id<AuditRow>>,
 }
 
+impl Filter {
+    /// Everything that happened to one thing.
+    pub fn of(subject: String) -> Self {
+        Self { subject, ..Self::default() }
+    }
+}
+
 macro_rules! entries {
     ($rest:literal) => {
         concat!("SELECT id, actor, action, subject, before, after, reason, created_at FROM audit_log ", $rest)

@@ -113,6 +113,20 @@ pub async fn affiliate(tx: &mut Tx, program: ProgramId, click: ClickId) -> Resul
     Ok(row.map(|(affiliate,)| affiliate))
 }
 
+/// The page that a click came from, where it told.
+///
+/// # Errors
+/// The database's.
+pub async fn source(tx: &mut Tx, click: ClickId) -> Result<Option<String>, Error> {
+    let row = fetch_optional!(
+        (String,),
+        tx,
+        "SELECT t.text FROM clicks c JOIN texts t ON t.id = c.source_id WHERE c.id = $1",
+        click
+    )?;
+    Ok(row.map(|(text,)| text))
+}
+
 // SQLite: row by row on the writing thread, counters once a batch ------------------------------------
 
 const CODE: &str = "SELECT c.affiliate_id, a.status, now.code

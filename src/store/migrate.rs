@@ -29,6 +29,7 @@ pub const ALL: &[Migration] = migrations![
     3 "0003_people",
     4 "0004_joining",
     5 "0005_affiliate",
+    6 "0006_merchant",
 ];
 
 row! {

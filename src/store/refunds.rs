@@ -48,17 +48,6 @@ pub async fn by_key(tx: &mut Tx, program: ProgramId, key: &str) -> Result<Option
     )
 }
 
-/// How much commission a sale's refunds have taken back so far, in minor units.
-pub async fn reversed(tx: &mut Tx, sale: ConversionId) -> Result<i64, Error> {
-    let (sum,) = fetch_one!(
-        (i64,),
-        tx,
-        "SELECT CAST(COALESCE(SUM(reversed_minor), 0) AS BIGINT) FROM refunds WHERE conversion_id = $1",
-        sale
-    )?;
-    Ok(sum)
-}
-
 /// A sale's refunds, oldest first.
 pub async fn of_sale(tx: &mut Tx, sale: ConversionId) -> Result<Vec<Refund>, Error> {
     fetch_all!(
@@ -68,4 +57,15 @@ pub async fn of_sale(tx: &mut Tx, sale: ConversionId) -> Result<Vec<Refund>, Err
          FROM refunds WHERE conversion_id = $1 ORDER BY id LIMIT 100",
         sale
     )
+}
+
+/// How much commission a sale's refunds have taken back so far, in minor units.
+pub async fn reversed(tx: &mut Tx, sale: ConversionId) -> Result<i64, Error> {
+    let (sum,) = fetch_one!(
+        (i64,),
+        tx,
+        "SELECT CAST(COALESCE(SUM(reversed_minor), 0) AS BIGINT) FROM refunds WHERE conversion_id = $1",
+        sale
+    )?;
+    Ok(sum)
 }

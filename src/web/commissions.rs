@@ -1,6 +1,5 @@
 //! Commissions: the list, one of them explained, and their decisions.
 
-use askama::Template;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,7 +8,6 @@ use super::{
     body::{Fields, Value},
     caller::{Decides, Reads},
     failure::{self, Details, Failure},
-    filters,
     input::{FromFields, Input, PathId, Query},
     once,
     reply::Reply,
@@ -62,20 +60,13 @@ impl Row {
     }
 }
 
-#[derive(Serialize, ToSchema, Template)]
-#[template(path = "commissions/index.html")]
+#[derive(Serialize, ToSchema)]
 #[schema(as = CommissionList)]
 pub struct Index {
     pub commissions: Vec<Row>,
     pub total: i64,
     pub limit: i64,
     pub offset: i64,
-}
-
-impl Index {
-    fn shown(&self) -> i64 {
-        i64::try_from(self.commissions.len()).unwrap_or(0)
-    }
 }
 
 /// After a decision, as the reference answers it.
@@ -137,7 +128,7 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
     let total = totals::commissions(&mut tx, me.program.id, of).await?.of(status);
 
     let commissions = page.iter().map(|found| Row::new(found, me.program.currency)).collect();
-    Ok(Reply::show(Index { commissions, total, limit: window.limit, offset: window.offset }))
+    Ok(Reply::data(Index { commissions, total, limit: window.limit, offset: window.offset }))
 }
 
 /// What made the amount, and how the money moved since.

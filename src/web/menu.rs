@@ -29,6 +29,7 @@ pub const MERCHANT: &[Group] = &[
     Group {
         title: None,
         items: &[
+            item("", "house", "Home", Permission::Read),
             item("affiliates", "users", "Affiliates", Permission::Read),
             item("applications", "inbox", "Applications", Permission::Affiliates),
             item("commissions", "hand-coins", "Commissions", Permission::Read),

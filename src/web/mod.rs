@@ -22,6 +22,7 @@ mod confirm;
 mod conversions;
 mod credentials;
 mod csv;
+mod desk;
 mod destinations;
 mod docs;
 mod earner;
@@ -111,10 +112,22 @@ pages! {
     /// A merchant's pages, below `/m/{program}`: handlers that `/v1` has too. Each method has its line in
     /// `tests/it/page_access.rs`.
     merchant as MERCHANT
-        .route("/affiliates", get(affiliates::index))
+        .route("/affiliates", get(desk::affiliates::index))
+        .route("/affiliates/export", get(desk::affiliates::export))
+        .route("/affiliates/columns", post(desk::affiliates::choose))
+        .route("/affiliates/status", get(desk::affiliates::ask).post(desk::affiliates::set))
+        .route("/affiliates/{id}", get(desk::affiliate::show))
+        .route("/affiliates/{id}/edit", get(desk::affiliate::edit).post(desk::affiliate::update))
+        .route("/affiliates/{id}/notes", post(desk::affiliate::note))
+        .route("/", get(desk::home::show))
+        .route("/commissions", get(desk::queue::index))
+        .route("/commissions/decision", get(desk::decisions::new).post(desk::decisions::create))
+        .route("/commissions/decided", get(desk::decisions::index))
+        .route("/commissions/decided/{id}/undo", post(desk::decisions::undo))
+        .route("/commissions/{id}", get(desk::commission::show))
+        .route("/commissions/{id}/refunds", post(desk::commission::refund))
         .route("/affiliates/{id}/view", post(affiliate::viewing::start))
         .route("/affiliates/{id}/view/end", post(affiliate::viewing::end))
-        .route("/commissions", get(commissions::index))
         .route("/settings", get(settings::index))
         .route("/settings/{part}", get(settings::show).post(settings::update))
         .route("/keys", get(keys::index).post(keys::create))

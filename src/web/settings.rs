@@ -57,7 +57,7 @@ const LATEST: i64 = 5;
 /// `GET /m/{program}/settings`
 pub async fn index(me: Configures, State(app): State<App>) -> Result<Reply, Failure> {
     let mut tx = app.db.read().await?;
-    let filter = audit::Filter { subject: me.program.id.to_string(), ..audit::Filter::default() };
+    let filter = audit::Filter::of(me.program.id.to_string());
     let latest = audit::page(&mut tx, me.program.id, &filter, LATEST).await?;
     let changes = Told::of(&mut tx, latest).await?;
     Ok(Reply::page(Index { program: Arc::clone(&me.program), changes }))
