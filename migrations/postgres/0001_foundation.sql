@@ -171,6 +171,8 @@ CREATE TABLE clicks (
 
 -- Sales ------------------------------------------------------------------------------------------
 
+-- Words are compared two at a time: for a longer list SQLite makes a table, anew for each row that it checks.
+
 CREATE TABLE customers (
   id BIGINT NOT NULL PRIMARY KEY,
   program_id BIGINT NOT NULL REFERENCES programs (id),
@@ -193,7 +195,7 @@ CREATE TABLE conversions (
   -- As first answered, whatever becomes of the commission or the code.
   commission_minor BIGINT NOT NULL,
   referral_code TEXT NOT NULL,
-  attributed_by TEXT NOT NULL CHECK (attributed_by IN ('click', 'code', 'code_after_expired_click')),
+  attributed_by TEXT NOT NULL CHECK (attributed_by = 'click' OR attributed_by IN ('code', 'code_after_expired_click')),
   conflict BOOLEAN NOT NULL,
   customer TEXT,
   products TEXT,
@@ -227,7 +229,7 @@ CREATE TABLE commissions (
   amount_minor BIGINT NOT NULL,
   original_minor BIGINT NOT NULL,
   rate_bps BIGINT NOT NULL,
-  status TEXT NOT NULL CHECK (status IN ('pending', 'approved', 'paid', 'rejected')),
+  status TEXT NOT NULL CHECK (status IN ('pending', 'approved') OR status IN ('paid', 'rejected')),
   reason TEXT,
   -- The open payout that holds it.
   payout_id BIGINT,
@@ -249,7 +251,7 @@ CREATE TABLE ledger_entries (
   program_id BIGINT NOT NULL REFERENCES programs (id),
   affiliate_id BIGINT NOT NULL REFERENCES affiliates (id),
   currency TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('earn', 'reverse', 'adjust', 'pay', 'unpay')),
+  kind TEXT NOT NULL CHECK (kind IN ('earn', 'reverse') OR kind IN ('pay', 'unpay') OR kind = 'adjust'),
   amount_minor BIGINT NOT NULL CHECK (amount_minor <> 0),
   commission_id BIGINT REFERENCES commissions (id),
   refund_id BIGINT REFERENCES refunds (id),
