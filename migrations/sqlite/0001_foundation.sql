@@ -183,7 +183,6 @@ CREATE TABLE customers (
   created_at BIGINT NOT NULL,
   UNIQUE (program_id, identity)
 );
-CREATE INDEX customers_affiliate ON customers (affiliate_id);
 
 CREATE TABLE conversions (
   id INTEGER NOT NULL PRIMARY KEY,
@@ -258,7 +257,6 @@ CREATE TABLE ledger_entries (
   refund_id BIGINT REFERENCES refunds (id),
   created_at BIGINT NOT NULL
 );
-CREATE INDEX ledger_entries_affiliate ON ledger_entries (affiliate_id, id);
 CREATE INDEX ledger_entries_commission ON ledger_entries (commission_id);
 
 CREATE TRIGGER ledger_entries_no_update BEFORE UPDATE ON ledger_entries
