@@ -16,6 +16,7 @@ mod health;
 mod html;
 mod input;
 mod json;
+mod json_text;
 mod links;
 mod once;
 pub mod openapi;
