@@ -7,11 +7,12 @@ use sha2::Sha256;
 
 use crate::domain::Issue;
 
-pub struct SecretKey([u8; 32]);
+/// Holds the hash with the key already in it, to go on from.
+pub struct SecretKey(Hmac<Sha256>);
 
 impl SecretKey {
-    pub const fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Hmac::new_from_slice(&bytes).expect("HMAC takes a key of any length"))
     }
 
     /// Reads 64 hex digits.
@@ -28,12 +29,12 @@ impl SecretKey {
             let pair = std::str::from_utf8(pair).map_err(|_| issue())?;
             *byte = u8::from_str_radix(pair, 16).map_err(|_| issue())?;
         }
-        Ok(Self(bytes))
+        Ok(Self::new(bytes))
     }
 
     /// A hash that only this installation can make. `purpose` keeps the same text under two uses apart.
     pub fn hash(&self, purpose: &str, text: &str) -> [u8; 32] {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        let mut mac = self.0.clone();
         mac.update(purpose.as_bytes());
         mac.update(&[0]);
         mac.update(text.as_bytes());
