@@ -51,3 +51,4 @@ CREATE TABLE table_columns (
   columns TEXT NOT NULL,
   PRIMARY KEY (account_id, page)
 );
+CREATE INDEX customers_affiliate ON customers (affiliate_id);

@@ -18,3 +18,6 @@ CREATE INDEX links_destinations ON links (program_id, id) WHERE destination IS N
 
 -- What was paid, by when.
 CREATE INDEX commissions_paid ON commissions (affiliate_id, paid_at, amount_minor) WHERE paid_at IS NOT NULL;
+
+-- A statement begins with the sum of what came before it.
+CREATE INDEX ledger_entries_affiliate ON ledger_entries (affiliate_id, id);

@@ -21,6 +21,8 @@ const SEQUENCE_BITS: u32 = 12;
 const INSTANCES: i64 = 1 << 10;
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const LENGTH: usize = 13;
+/// With the longest prefix.
+const LONGEST: usize = 6 + LENGTH;
 
 /// What an id names: its prefix, and the field that errors about it carry.
 pub trait Kind {
@@ -134,11 +136,31 @@ fn encode(raw: i64) -> [u8; LENGTH] {
     out
 }
 
+/// An id as shown, in place: a list writes one for each row.
+pub struct Shown {
+    text: [u8; LONGEST],
+    length: usize,
+}
+
+impl Shown {
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.text[..self.length]).unwrap_or_default()
+    }
+}
+
+impl<K: Kind> Id<K> {
+    pub fn shown(self) -> Shown {
+        let length = K::PREFIX.len() + LENGTH;
+        let mut text = [0; LONGEST];
+        text[..K::PREFIX.len()].copy_from_slice(K::PREFIX.as_bytes());
+        text[K::PREFIX.len()..length].copy_from_slice(&encode(self.0));
+        Shown { text, length }
+    }
+}
+
 impl<K: Kind> fmt::Display for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(K::PREFIX)?;
-        let digits = encode(self.0);
-        f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
+        f.write_str(self.shown().as_str())
     }
 }
 
@@ -150,7 +172,7 @@ impl<K> fmt::Debug for Id<K> {
 
 impl<K: Kind> serde::Serialize for Id<K> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.shown().as_str())
     }
 }
 

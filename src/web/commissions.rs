@@ -297,7 +297,7 @@ impl FromFields for NewStatuses {
             return Err(Failure::field("ids", "must be 1 to 100 commission ids"));
         }
         let text = |item: &super::body::Node<'_>| match &item.value {
-            Value::Text(text) => Ok(text.clone()),
+            Value::Text(text) => Ok(text.clone().into_owned()),
             _ => Err(Failure::field("ids", "must be strings")),
         };
         let ids = items.iter().map(text).collect::<Result<_, _>>()?;

@@ -38,6 +38,7 @@ mod invitations;
 mod joining;
 mod json;
 mod keys;
+mod json_text;
 mod links;
 pub mod menu;
 mod once;
