@@ -13,6 +13,16 @@ impl PaymentMethod {
             Self::Other => "Another way",
         }
     }
+
+    /// `by PayPal`, after `pays you`.
+    pub const fn in_a_sentence(self) -> &'static str {
+        match self {
+            Self::Paypal => "by PayPal",
+            Self::Wise => "by Wise",
+            Self::Bank => "by bank transfer",
+            Self::Other => "in the way you named",
+        }
+    }
 }
 
 /// The details as they are kept, if they can be right: an e-mail address for PayPal and Wise, an account

@@ -171,7 +171,7 @@ fn affiliate() -> Router<App> {
         .route("/payouts", get(payouts::index))
         .route("/payouts/{day}", get(payouts::show))
         .route("/settings", get(settings::show))
-        .route("/settings/payment", post(settings::pay_by))
+        .route("/settings/payment", get(settings::ask_how).post(settings::pay_by))
         .route("/settings/profile", post(settings::rename))
 }
 

@@ -247,6 +247,13 @@ async fn how_one_is_paid_is_kept_audited_and_never_shown_whole() {
     }
     assert_eq!(site.database.number(told).await, 1);
 
+    // Asked again, when it is a while since they proved who they are.
+    site.advance_seconds(11 * 60);
+    for answer in [anna.get("/settings/payment").await, anna.post("/settings/payment", &fields).await] {
+        assert!(answer.header("location").starts_with("/confirm?"), "{answer:?}");
+    }
+    assert_eq!(site.database.number(told).await, 1);
+
     let long = "و".repeat(200);
     goes_to(&anna.post("/settings/profile", &[("name", &long)]).await, "/settings");
     assert!(anna.get("/settings").await.text.contains(&long));

@@ -12,7 +12,10 @@ use crate::{
         affiliates::{self, Edit},
     },
     store::{Tx, earnings},
-    web::{earner::Earner, failure::Failure, filters, form::Form, html::SignedIn, reply::Reply, shell::Notice},
+    web::{
+        confirm::Confirmed, earner::Earner, failure::Failure, filters, form::Form, html::SignedIn, reply::Reply,
+        shell::Notice,
+    },
 };
 
 #[derive(Template)]
@@ -23,25 +26,38 @@ struct Settings {
     /// What waits to be paid.
     available: Money,
     may_change: bool,
-    payment: Form,
     profile: Form,
 }
 
 impl Settings {
-    async fn of(tx: &mut Tx, me: &Earner, payment: Option<Form>, profile: Option<Form>) -> Result<Self, Failure> {
+    async fn of(tx: &mut Tx, me: &Earner, profile: Option<Form>) -> Result<Self, Failure> {
         let found = earnings::standing(tx, me.program.id, me.affiliate).await?.ok_or_else(Failure::no_route)?;
-        let method = found.payment_method.unwrap_or(PaymentMethod::Paypal);
         Ok(Self {
             program: me.program.name.clone(),
             paid_by: paid_by(&found),
             available: me.program.currency.of(found.approved_minor),
             may_change: !me.is_viewed,
-            // The details themselves are never sent back.
-            payment: payment.unwrap_or_else(|| Form::of(&[("method", method.as_str())])),
             profile: profile.unwrap_or_else(|| Form::of(&[("name", &found.name)])),
         })
     }
+}
 
+/// `GET /settings`
+pub async fn show(me: Earner, State(app): State<App>) -> Result<Reply, Failure> {
+    let mut tx = app.db.read().await?;
+    Ok(Reply::page(Settings::of(&mut tx, &me, None).await?))
+}
+
+#[derive(Template)]
+#[template(path = "affiliate/paid_by.html")]
+struct PaidBy {
+    program: String,
+    paid_by: Option<String>,
+    /// The details that are kept are never sent back.
+    form: Form,
+}
+
+impl PaidBy {
     fn methods() -> &'static [(&'static str, &'static str)] {
         const METHODS: [(&str, &str); 4] = {
             let [paypal, wise, bank, other] = PaymentMethod::ALL;
@@ -54,30 +70,50 @@ impl Settings {
         };
         &METHODS
     }
+
+    async fn of(tx: &mut Tx, me: &Earner, form: Option<Form>) -> Result<Self, Failure> {
+        let found = earnings::standing(tx, me.program.id, me.affiliate).await?.ok_or_else(Failure::no_route)?;
+        let method = found.payment_method.unwrap_or(PaymentMethod::Paypal);
+        Ok(Self {
+            program: me.program.name.clone(),
+            paid_by: paid_by(&found),
+            form: form.unwrap_or_else(|| Form::of(&[("method", method.as_str())])),
+        })
+    }
 }
 
-/// `GET /settings`
-pub async fn show(me: Earner, State(app): State<App>) -> Result<Reply, Failure> {
+/// `GET /settings/payment`: asked again before the form, so that nothing that was filled in is lost.
+pub async fn ask_how(me: Earner, _: Confirmed, State(app): State<App>) -> Result<Reply, Failure> {
+    if me.is_viewed {
+        return Err(Failure::no_route());
+    }
     let mut tx = app.db.read().await?;
-    Ok(Reply::page(Settings::of(&mut tx, &me, None, None).await?))
+    Ok(Reply::page(PaidBy::of(&mut tx, &me, None).await?))
 }
 
 /// `POST /settings/payment`
-pub async fn pay_by(me: Earner, account: SignedIn, State(app): State<App>, mut form: Form) -> Result<Reply, Failure> {
+pub async fn pay_by(
+    me: Earner,
+    account: SignedIn,
+    _: Confirmed,
+    State(app): State<App>,
+    mut form: Form,
+) -> Result<Reply, Failure> {
     let method = form.read("method", PaymentMethod::parse);
     let details = method.and_then(|method| form.read("details", |given| payment::details(method, given)));
     if let (Some(method), Some(details)) = (method, details) {
         let edit = Edit { payment_method: Some(Some(method)), payment_details: Some(Some(details)), ..Edit::default() };
         match change(&app, &me, account, edit).await {
             Ok(()) => {
-                let notice = format!("{} pays you by {} from now on.", me.program.name, method.label());
+                let way = method.in_a_sentence();
+                let notice = format!("{} pays you {way} from now on.", me.program.name);
                 return Ok(Reply::done("/settings", Notice::done(notice)));
             }
             Err(refusal) => form.refused(refusal)?,
         }
     }
     let mut tx = app.db.read().await?;
-    Ok(Reply::invalid(Settings::of(&mut tx, &me, Some(form), None).await?))
+    Ok(Reply::invalid(PaidBy::of(&mut tx, &me, Some(form)).await?))
 }
 
 /// `POST /settings/profile`
@@ -89,7 +125,7 @@ pub async fn rename(me: Earner, account: SignedIn, State(app): State<App>, mut f
         }
     }
     let mut tx = app.db.read().await?;
-    Ok(Reply::invalid(Settings::of(&mut tx, &me, None, Some(form)).await?))
+    Ok(Reply::invalid(Settings::of(&mut tx, &me, Some(form)).await?))
 }
 
 /// The one place through which an affiliate changes what is kept of them.
