@@ -170,33 +170,29 @@ pub async fn accept(tx: &mut Tx, act: Act, token_hash: &str, name: &str, who: Wh
     let (link, email) = joining::use_link(tx, Purpose::AffiliateInvitation, token_hash, act.now).await?;
     let open = invitations::by_link(tx, link.id).await?.ok_or(Refusal::NotFound("invitation"))?;
     let (account, act) = joining::account(tx, act, &email, name, who).await?;
-    let known = match open.affiliate_id {
+    let known = if let Some(id) = open.affiliate_id {
         // Whatever address the merchant has given them since.
-        Some(id) => store::affiliates::stand(tx, act.program.id, id).await?.map(|at| (id, at.status, at.account_id)),
-        None => {
-            let known = store::affiliates::by_email(tx, act.program.id, &email).await?;
-            known.map(|known| (known.id, known.status, known.account_id))
-        }
+        store::affiliates::stand(tx, act.program.id, id).await?.map(|at| (id, at.status, at.account_id))
+    } else {
+        let known = store::affiliates::by_email(tx, act.program.id, &email).await?;
+        known.map(|known| (known.id, known.status, known.account_id))
     };
-    let (affiliate, status) = match known {
-        Some((id, status, owner)) => {
-            if owner.is_none() {
-                store::affiliates::give_to(tx, id, account).await?;
-            }
-            if status == Status::Pending {
-                // Who invites somebody has answered their application.
-                affiliates::change_standing(tx, &act, id, Move::Approve, None).await?;
-                (id, Status::Active)
-            } else {
-                (id, status)
-            }
+    let (affiliate, status) = if let Some((id, status, owner)) = known {
+        if owner.is_none() {
+            store::affiliates::give_to(tx, id, account).await?;
         }
-        None => {
-            let new = NewAffiliate { email, name: name.to_owned(), code: None, custom_fields: "{}".into() };
-            let joined = affiliates::join(tx, &act, &new, Status::Active, None).await?;
-            store::affiliates::give_to(tx, joined.id, account).await?;
-            (joined.id, Status::Active)
+        if status == Status::Pending {
+            // Who invites somebody has answered their application.
+            affiliates::change_standing(tx, &act, id, Move::Approve, None).await?;
+            (id, Status::Active)
+        } else {
+            (id, status)
         }
+    } else {
+        let new = NewAffiliate { email, name: name.to_owned(), code: None, custom_fields: "{}".into() };
+        let joined = affiliates::join(tx, &act, &new, Status::Active, None).await?;
+        store::affiliates::give_to(tx, joined.id, account).await?;
+        (joined.id, Status::Active)
     };
     let terms = applications::settings(tx, act.program.id).await?.agreed_version();
     invitations::accept(tx, open.id, affiliate, terms, act.now).await?;

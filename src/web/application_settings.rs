@@ -41,7 +41,7 @@ impl Page {
     }
 
     /// The names of a question's three fields.
-    fn fields(row: &usize) -> [String; 3] {
+    fn fields(row: usize) -> [String; 3] {
         ["question", "length", "required"].map(|part| format!("{part}_{row}"))
     }
 }
@@ -56,7 +56,7 @@ fn filled(settings: &Settings) -> Form {
         ("terms".to_owned(), settings.terms.clone()),
     ];
     for (place, question) in settings.questions.iter().enumerate() {
-        let [label, length, required] = Page::fields(&(place + 1));
+        let [label, length, required] = Page::fields(place + 1);
         values.push((label, question.label.clone()));
         values.push((length, if question.is_long { "long" } else { "short" }.to_owned()));
         values.push((required, if question.is_required { "yes" } else { "" }.to_owned()));
@@ -107,7 +107,7 @@ fn read(before: &Settings, form: &mut Form) -> Option<Settings> {
     let terms = form.read("terms", words(TERMS_LENGTH));
     let mut questions = Vec::new();
     for row in 1..=MOST_QUESTIONS {
-        let [label, length, required] = Page::fields(&row);
+        let [label, length, required] = Page::fields(row);
         let (is_long, is_required) = (form.is(&length, "long"), form.is_checked(&required));
         questions.extend(form.read_filled(&label, |text| Question::new(text, is_long, is_required)));
     }
