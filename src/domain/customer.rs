@@ -12,7 +12,7 @@ pub fn masked(json: &str) -> Option<String> {
         (Some(email), _) => masked_email(email),
         (None, Some(name)) => {
             let firsts = name.split_whitespace().filter_map(|word| word.chars().next()).take(2);
-            Some(firsts.map(|first| format!("{first}. ")).collect::<String>().trim_end().to_owned())
+            Some(firsts.map(|first| format!("{first}.")).collect::<Vec<_>>().join(" "))
         }
         (None, None) => None,
     }

@@ -25,7 +25,7 @@ impl PaymentMethod {
     }
 }
 
-/// The details as they are kept, if they can be right: an e-mail address for PayPal and Wise, an account
+/// The details as they are kept, if they can be right: an e-mail address for `PayPal` and Wise, an account
 /// number for a bank (what looks like an IBAN must be one), anything for another way.
 ///
 /// # Errors

@@ -53,7 +53,7 @@ pub fn recovery_code(mut random: impl FnMut() -> u8) -> String {
 
 /// A recovery code however it was typed.
 pub fn folded(code: &str) -> String {
-    code.chars().filter(|c| c.is_ascii_alphanumeric()).collect::<String>().to_lowercase()
+    code.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase()
 }
 
 #[cfg(test)]

@@ -1,5 +1,12 @@
 //! How values look on a page, in the reader's own way: askama finds these by the module's name.
 
+#![expect(
+    clippy::inline_always,
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    reason = "how `filter_fn` makes filters"
+)]
+
 use std::fmt::Display;
 
 use askama::{Values, filters::Safe};

@@ -119,7 +119,7 @@ pub async fn update(
     let told = |one: &program::Difference| format!("{}: {} → {}", one.setting, one.before, one.after);
     let words = match changed.as_slice() {
         [] => "Nothing was different, so nothing was changed.".to_owned(),
-        changes => format!("Saved. {}.", changes.iter().map(told).collect::<Vec<_>>().join("; ")),
+        several => format!("Saved. {}.", several.iter().map(told).collect::<Vec<_>>().join("; ")),
     };
     Ok(Reply::done(format!("/m/{}/settings", me.program.slug), Notice::done(words)))
 }

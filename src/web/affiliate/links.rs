@@ -198,7 +198,7 @@ pub async fn restore(
 async fn put(app: &App, me: &Earner, account: SignedIn, id: id::LinkId, away: bool) -> Result<(), Failure> {
     let (act, affiliate) = (app.act(me.program.clone(), Actor::Account(account.0)), me.affiliate);
     let done = app.db.write(move |tx| Box::pin(async move { links::archive(tx, &act, affiliate, id, away).await }));
-    Ok(done.await.map_err(|refusal: Refusal| Failure::from(refusal))?)
+    done.await.map_err(|refusal: Refusal| Failure::from(refusal))
 }
 
 pub struct PathCode(Code);

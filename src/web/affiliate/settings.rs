@@ -52,7 +52,7 @@ pub async fn show(me: Earner, State(app): State<App>) -> Result<Reply, Failure> 
 #[template(path = "affiliate/paid_by.html")]
 struct PaidBy {
     program: String,
-    paid_by: Option<String>,
+    method: Option<String>,
     /// The details that are kept are never sent back.
     form: Form,
 }
@@ -76,7 +76,7 @@ impl PaidBy {
         let method = found.payment_method.unwrap_or(PaymentMethod::Paypal);
         Ok(Self {
             program: me.program.name.clone(),
-            paid_by: paid_by(&found),
+            method: paid_by(&found),
             form: form.unwrap_or_else(|| Form::of(&[("method", method.as_str())])),
         })
     }
