@@ -27,7 +27,7 @@ use crate::{
 #[template(path = "account/password.html")]
 struct Password {
     email: String,
-    has_password: bool,
+    has_one: bool,
     form: Form,
 }
 
@@ -38,8 +38,8 @@ async fn account(app: &App, me: AccountId) -> Result<accounts::Account, Failure>
 /// `GET /account/password`
 pub async fn password(SignedIn(me): SignedIn, State(app): State<App>) -> Result<Reply, Failure> {
     let account = account(&app, me).await?;
-    let has_password = account.password_hash.is_some();
-    Ok(Reply::page(Password { email: account.email, has_password, form: Form::default() }))
+    let has_one = account.password_hash.is_some();
+    Ok(Reply::page(Password { email: account.email, has_one, form: Form::default() }))
 }
 
 /// `POST /account/password`
@@ -62,8 +62,8 @@ pub async fn change_password(
         form.wrong("current", "is not right");
     }
     if !form.is_good() {
-        let has_password = account.password_hash.is_some();
-        return Ok(Reply::invalid(Password { email: account.email, has_password, form }));
+        let has_one = account.password_hash.is_some();
+        return Ok(Reply::invalid(Password { email: account.email, has_one, form }));
     }
     let password_hash = password::hash(given).await.ok_or_else(Failure::unavailable)?;
     let (by, this) = (app.by(me), session::id_hash(&session));

@@ -29,7 +29,9 @@ pub const MERCHANT: &[Group] = &[
     Group {
         title: None,
         items: &[
+            item("", "house", "Home", Permission::Read),
             item("affiliates", "users", "Affiliates", Permission::Read),
+            item("applications", "inbox", "Applications", Permission::Affiliates),
             item("commissions", "hand-coins", "Commissions", Permission::Read),
             item("search", "search", "Search", Permission::Read),
         ],
@@ -46,4 +48,10 @@ pub const MERCHANT: &[Group] = &[
 ];
 
 /// Address, icon, label.
-pub const AFFILIATE: &[(&str, &str, &str)] = &[("/home", "house", "Home")];
+pub const AFFILIATE: &[(&str, &str, &str)] = &[
+    ("/home", "house", "Home"),
+    ("/links", "link", "Links"),
+    ("/earnings", "receipt-text", "Earnings"),
+    ("/payouts", "wallet", "Payouts"),
+    ("/settings", "settings", "Settings"),
+];

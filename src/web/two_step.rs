@@ -1,6 +1,6 @@
 //! Two-step sign-in set up, and turned off again.
 
-use askama::{Template, filters::Safe};
+use askama::Template;
 use axum::extract::State;
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
     filters,
     form::Form,
     html::SignedIn,
-    qr,
+    qr::Qr,
     reply::Reply,
     shell::Notice,
 };
@@ -27,7 +27,7 @@ enum Stage {
     /// The secret in words and as a picture, to be confirmed by a code.
     Begun {
         secret: String,
-        picture: Safe<String>,
+        picture: Option<Qr>,
     },
     On {
         codes_left: i64,
@@ -53,7 +53,7 @@ async fn page(app: &App, me: AccountId, form: Form) -> Result<TwoStep, Failure> 
         Some(found) => match two_steps::opened(&app.by(me), &found.sealed_secret) {
             Some(secret) => Stage::Begun {
                 secret: two_step::in_words(&secret),
-                picture: qr::picture(&two_step::address(&secret, &account.email), "QR code for your app"),
+                picture: Qr::of(&two_step::address(&secret, &account.email), "QR code for your app"),
             },
             // Of an installation whose secret was changed since.
             None => Stage::Off,

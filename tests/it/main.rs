@@ -6,6 +6,8 @@
 mod support;
 
 mod affiliate_changes;
+mod affiliate_pages;
+mod affiliate_statements;
 mod affiliates;
 mod attribution;
 mod authorisation;
@@ -21,7 +23,14 @@ mod desk;
 mod failures;
 mod given_up;
 mod idempotency;
+mod joining;
+mod joining_by_invitation;
 mod links;
+mod mail;
+mod merchant_affiliates;
+mod merchant_home;
+mod merchant_queue;
+mod messages;
 mod money;
 mod openapi;
 mod outage;
