@@ -12,10 +12,15 @@ use crate::{
         Issue, device,
         id::AccountId,
         locale::{NumberStyle, Theme},
+        message::Kind,
         text,
         time::Time,
     },
-    store::{self, accounts, sessions, two_steps},
+    store::{
+        self, accounts,
+        mail_preferences::{self, Recipient},
+        sessions, two_steps,
+    },
 };
 
 struct Place {
@@ -36,6 +41,23 @@ struct Account {
     zones: Vec<(String, String)>,
     sessions: Vec<Place>,
     memberships: Vec<accounts::Membership>,
+    mails: Vec<Choice>,
+}
+
+/// A mail that one may do without.
+struct Choice {
+    kind: Kind,
+    label: &'static str,
+    is_wanted: bool,
+}
+
+fn in_words(kind: Kind) -> &'static str {
+    match kind {
+        Kind::NewCommission => "When you earn a commission",
+        Kind::CommissionRejected => "When a commission of yours is rejected, and why",
+        Kind::WeeklyDigest => "Once a week: what waits in the programs you work for",
+        other => other.as_str(),
+    }
 }
 
 const NUMBER_STYLES: &[(&str, &str)] =
@@ -82,7 +104,10 @@ async fn page(app: &App, me: AccountId, session: &Session, form: Option<Form>) -
     let mut listed: Vec<Place> =
         sessions::of_account(&mut tx, me, app.clock.now()).await?.into_iter().map(place).collect();
     listed.sort_by_key(|place| !place.is_this);
+    let unwanted = mail_preferences::unwanted(&mut tx, Recipient::Account(me)).await?;
+    let choice = |kind| Choice { kind, label: in_words(kind), is_wanted: !unwanted.contains(&kind) };
     Ok(Account {
+        mails: Kind::OPTIONAL.into_iter().map(choice).collect(),
         zones: zones(form.get("time_zone")),
         form,
         email: account.email,
@@ -119,6 +144,22 @@ pub async fn update(
         Box::pin(async move { accounts::change_person(tx, me, &person, now).await })
     });
     stored.await?;
+    Ok(Reply::done("/account", Notice::done("Saved.")))
+}
+
+/// `POST /account/mails`: which of those one may do without.
+pub async fn choose_mails(SignedIn(me): SignedIn, State(app): State<App>, form: Form) -> Result<Reply, Failure> {
+    let now = app.clock.now();
+    let chosen = Kind::OPTIONAL.map(|kind| (kind, form.is_checked(kind.as_str())));
+    let set = app.db.write::<_, store::Error, _>(move |tx| {
+        Box::pin(async move {
+            for (kind, is_wanted) in chosen {
+                mail_preferences::set(tx, Recipient::Account(me), kind, is_wanted, now).await?;
+            }
+            Ok(())
+        })
+    });
+    set.await?;
     Ok(Reply::done("/account", Notice::done("Saved.")))
 }
 

@@ -186,6 +186,7 @@ fn portal(app: &App) -> Router<App> {
         .route("/forgot", get(reset::ask).post(reset::send))
         .route("/forgot/{token}", get(reset::show).post(reset::create))
         .route("/account", get(account::show).post(account::update))
+        .route("/account/mails", post(account::choose_mails))
         .route("/account/sessions/end", post(account::end_session))
         .route("/account/sessions/end-all", post(account::end_sessions))
         .route("/account/password", get(credentials::password).post(credentials::change_password))

@@ -368,3 +368,22 @@ async fn sessions_are_listed_and_ended() {
     }
     assert_eq!(stranger.get("/account").await.status, 200);
 }
+
+#[tokio::test]
+async fn what_is_not_essential_is_sent_to_those_who_want_it() {
+    let site = Site::start().await;
+    account(&site, "mara@example.com", true).await;
+    account(&site, "other@example.com", true).await;
+    let browser = signed_in(&site, "mara@example.com").await;
+    let ticked = async || {
+        let page = Html::parse_document(&browser.get("/account").await.text);
+        let boxes = Selector::parse("form[action='/account/mails'] input[checked]").unwrap();
+        page.select(&boxes).map(|field| field.attr("name").unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ticked().await, ["new_commission", "commission_rejected", "weekly_digest"]);
+    goes_to(&browser.post("/account/mails", &[("weekly_digest", "yes"), ("password_changed", "")]).await, "/account");
+    assert_eq!(ticked().await, ["weekly_digest"]);
+    assert_eq!(site.database.number("SELECT COUNT(*) FROM mail_opt_outs").await, 2, "of nobody and nothing else");
+    browser.post("/account/mails", &[("new_commission", "yes"), ("weekly_digest", "yes")]).await;
+    assert_eq!(ticked().await, ["new_commission", "weekly_digest"]);
+}
