@@ -116,7 +116,7 @@ async fn member(site: &Site, name: &str, role: Option<Role>, hash: &str) -> Acco
 }
 
 async fn signed_in(site: &Site, account: AccountId) -> Browser {
-    let found = store::accounts::by_id(&mut *site.app.db.read().await.unwrap(), account).await.unwrap().unwrap();
+    let found = store::accounts::by_id(&mut site.app.db.read().await.unwrap(), account).await.unwrap().unwrap();
     let browser = Browser::at(site.address);
     let answer = browser.sign_in(&found.email, PASSWORD).await;
     assert_eq!(answer.status, 303, "{answer:?}");
