@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::inline_always,
+    clippy::trivially_copy_pass_by_ref,
     clippy::unnecessary_wraps,
     clippy::unused_self,
     reason = "how `filter_fn` makes filters"

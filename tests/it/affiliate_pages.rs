@@ -73,7 +73,7 @@ async fn home_says_what_to_do_first_and_then_what_is_owed() {
     site.api.decide(&sale, "paid").await;
     let page = anna.get("/home").await;
     assert_eq!(texts(&page, ".tile b"), ["USD 10.00", "USD 0.00", "USD 20.00", "1", "2"]);
-    assert_eq!(texts(&page, ".lines li > a"), ["Payment for 1 sale", "A-2", "A-1"], "the newest first, payments too");
+    assert_eq!(texts(&page, ".ledger li > a"), ["Payment for 1 sale", "A-2", "A-1"], "the newest first, payments too");
     assert_eq!(anna.get("/payouts/2026-03-01").await.status, 200);
     for none in ["/payouts/2026-03-02", "/payouts/2026-3-1", "/payouts/x", "/payouts/99999-01-01"] {
         assert_eq!(anna.get(none).await.status, 404, "{none}");

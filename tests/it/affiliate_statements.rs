@@ -134,17 +134,17 @@ async fn every_period_of_a_random_year_adds_up() {
 
     // Every row once, page by page, in both views and in the file.
     for (view, most) in [("", sales.len()), ("&view=movements", 0)] {
-        let (mut at, mut seen) = (format!("/earnings?period=all{view}"), Vec::new());
+        let (mut at, mut listed) = (format!("/earnings?period=all{view}"), Vec::new());
         for _ in 0..40 {
             let page = browser.get(&at).await;
-            seen.extend(texts(&page, "tbody tr"));
+            listed.extend(texts(&page, "tbody tr"));
             let html = scraper::Html::parse_document(&page.text);
             let older = scraper::Selector::parse(".pager a[rel=next]").unwrap();
             let Some(next) = html.select(&older).next() else { break };
             at = format!("/earnings{}", next.value().attr("href").unwrap());
         }
         let file = browser.get(&format!("/earnings.csv?period=all{view}")).await;
-        assert_eq!(seen.len(), file.text.lines().count() - 1, "{view} of seed {seed}");
-        assert!(seen.len() >= most);
+        assert_eq!(listed.len(), file.text.lines().count() - 1, "{view} of seed {seed}");
+        assert!(listed.len() >= most);
     }
 }

@@ -206,7 +206,7 @@ async fn machines_are_kept_out_and_people_told_why() {
     };
     goes_to(&send(&fresh, &[("nickname", "bot")]).await, "/p/acme/apply/sent");
     site.app.clock.set(site.app.clock.now().plus_seconds(-4));
-    for (stamp, more) in [(fresh.as_str(), &[][..]), ("", &[]), ("1.00", &[]), (&format!("{}0", fresh), &[])] {
+    for (stamp, more) in [(fresh.as_str(), &[][..]), ("", &[]), ("1.00", &[]), (&format!("{fresh}0"), &[])] {
         let refused = send(stamp, more).await;
         assert_eq!((refused.status.as_u16(), texts(&refused, "#issues li").len()), (422, 1), "{stamp} {refused:?}");
     }
@@ -257,8 +257,8 @@ async fn ten_applications_with_one_address_make_one_affiliate() {
             browser.post("/p/acme/apply", &fields).await.status.as_u16()
         }
     };
-    let sent = futures_util::future::join_all((0..10).map(send)).await;
-    assert!(sent.iter().all(|status| *status == 303), "{sent:?}");
+    let answers = futures_util::future::join_all((0..10).map(send)).await;
+    assert!(answers.iter().all(|status| *status == 303), "{answers:?}");
     let links = links(&site, Purpose::ConfirmApplication, "ada@example.com").await;
     assert!(!links.is_empty());
     let confirm = |at: String| {

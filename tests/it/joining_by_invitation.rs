@@ -109,11 +109,11 @@ async fn sent_again_and_withdrawn_links_are_worth_nothing() {
     let list = desk.get(INVITE).await;
     assert_eq!(texts(&list, "tbody .badge"), ["Expired"], "it can be sent again");
     goes_to(&desk.post(&action(&list, "/mail"), &[]).await, INVITE);
-    let last = link(&site, "ada@example.com").await;
+    let newest = link(&site, "ada@example.com").await;
     let withdrawal = action(&desk.get(INVITE).await, "/withdrawal");
     goes_to(&desk.post(&withdrawal, &[]).await, INVITE);
     let fields = [("name", "Ada"), ("password", PASSWORD)];
-    assert_eq!(texts(&guest.post(&last, &fields).await, "h1"), ["This link no longer works"]);
+    assert_eq!(texts(&guest.post(&newest, &fields).await, "h1"), ["This link no longer works"]);
     assert_eq!(desk.post(&withdrawal, &[]).await.status, 404, "once");
     assert_eq!(count(&site, "affiliates").await, 0);
 }

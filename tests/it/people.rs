@@ -167,7 +167,7 @@ async fn mails_with_links_are_counted_too() {
 
 /// The code that the app shows for the account now.
 async fn code(site: &Site, account: offshoot::domain::id::AccountId) -> String {
-    let found = stored::of(&mut *site.app.db.read().await.unwrap(), account).await.unwrap().unwrap();
+    let found = stored::of(&mut site.app.db.read().await.unwrap(), account).await.unwrap().unwrap();
     let secret = two_steps::opened(&site.app.by(account), &found.sealed_secret).unwrap();
     two_step::code(&secret, site.app.clock.now())
 }

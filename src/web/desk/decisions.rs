@@ -164,7 +164,7 @@ fn back(me: &Caller, given: &str) -> Option<String> {
 }
 
 /// Asks before: for a reason, for what cannot be undone, and for more than one page shows.
-pub async fn new(me: Reads, State(app): State<App>, query: Query) -> Result<Reply, Failure> {
+pub async fn new(me: Decides, State(app): State<App>, query: Query) -> Result<Reply, Failure> {
     let get = |name: &str| query.get(name).unwrap_or_default().to_owned();
     let ids: Vec<String> = query.all("id").map(str::to_owned).collect();
     let scope = Scope::read(&me, &get("to"), get, &ids)?;
