@@ -30,6 +30,17 @@
   })
   if (navigator.share) all('[data-share]').forEach((button) => { button.hidden = false })
 
+  // A password can be looked at while it is typed.
+  document.addEventListener('click', (event) => {
+    const reveal = event.target.closest('[data-reveal]')
+    if (!reveal) return
+    const field = find(reveal.dataset.reveal)
+    const shown = field.type === 'password'
+    field.type = shown ? 'text' : 'password'
+    reveal.firstChild.textContent = shown ? 'Hide' : 'Show'
+  })
+  document.addEventListener('click', (event) => { if (event.target.closest('[data-print]')) window.print() })
+
   // An open menu closes by Escape and by a click elsewhere.
   document.addEventListener('click', (event) => {
     all('details.menu[open]').forEach((menu) => { if (!menu.contains(event.target)) menu.open = false })

@@ -51,6 +51,7 @@ CREATE TABLE table_columns (
   columns TEXT NOT NULL,
   PRIMARY KEY (account_id, page)
 );
+CREATE INDEX customers_affiliate ON customers (affiliate_id);
 
 -- An affiliate's own rate from a moment on; NULL is the program's again.
 CREATE TABLE affiliate_rates (

@@ -32,7 +32,8 @@ impl Program {
         to.and_then(|to| self.deep_link(to)).or_else(|| self.landing_url.clone())
     }
 
-    fn deep_link(&self, to: &str) -> Option<Url> {
+    /// The address, if links may lead there.
+    pub fn deep_link(&self, to: &str) -> Option<Url> {
         // The URL standard strips these silently, which would let the text differ from what is checked.
         if to.chars().any(|c| c.is_control() || c == '\\') {
             return None;
@@ -44,6 +45,30 @@ impl Program {
         };
         self.domains.iter().any(within).then_some(url)
     }
+}
+
+/// One setting that differs: its name, before, after.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Difference {
+    pub setting: &'static str,
+    pub before: String,
+    pub after: String,
+}
+
+/// What a change of settings changes.
+pub fn differences(before: &Program, after: &Program) -> Vec<Difference> {
+    let words = |program: &Program| {
+        [
+            ("Name", program.name.clone()),
+            ("Commission", program.rate.to_string()),
+            ("Attribution window", format!("{} days", program.attribution_days)),
+            ("Landing page", program.landing_url.as_ref().map_or("none".into(), ToString::to_string)),
+            ("Allowed domains", if program.domains.is_empty() { "none".into() } else { program.domains.join(", ") }),
+        ]
+    };
+    let pairs = words(before).into_iter().zip(words(after));
+    let difference = |((setting, before), (_, after))| Difference { setting, before, after };
+    pairs.map(difference).filter(|difference| difference.before != difference.after).collect()
 }
 
 /// Adds the click to a destination's query.
@@ -142,6 +167,15 @@ mod tests {
     fn the_click_joins_the_query() {
         let url = with_click(landing_url("https://a.example/?x=1#y").unwrap(), Id::new(1));
         assert_eq!(url.as_str(), "https://a.example/?x=1&clickId=click_0000000000001#y");
+    }
+
+    #[test]
+    fn only_what_differs_is_told() {
+        let after = Program { rate: Rate::from_basis_points(2_500), domains: Vec::new(), ..program() };
+        let told = differences(&program(), &after);
+        let words: Vec<_> = told.iter().map(|d| (d.setting, d.before.as_str(), d.after.as_str())).collect();
+        assert_eq!(words, [("Commission", "20%", "25%"), ("Allowed domains", "acme.example, shop.test", "none")]);
+        assert!(differences(&after, &after).is_empty());
     }
 
     #[test]

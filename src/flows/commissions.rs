@@ -1,10 +1,11 @@
 //! Deciding commissions: approving, rejecting, paying.
 
-use super::{Act, Change, Refusal};
+use super::{Act, Change, Refusal, mails};
 use crate::{
     domain::{
         commission::{self, Decision, Status},
         id::{BatchId, CommissionId},
+        message,
     },
     store::{
         Error, Tx,
@@ -65,7 +66,11 @@ pub async fn decide(
             moved(tx, act, &found, (from, to), amount).await?;
             let action = format!("commission.{to}");
             let words = Change { before: Some(from.as_str()), after: Some(to.as_str()), reason };
-            act.audit(tx, &action, id, words).await?;
+            let deed = act.deed(tx, &action, id, words).await?;
+            if to == Status::Rejected && found.kind == commission::Kind::Sale {
+                let kind = message::Kind::CommissionRejected;
+                mails::enqueue_for_affiliate(tx, act, found.affiliate_id, kind, deed.raw()).await?;
+            }
             let now = commissions::by_id(tx, act.program.id, id).await?.ok_or(Refusal::NotFound("commission"))?;
             return Ok(Decided { now, before: Some(found) });
         }

@@ -40,7 +40,7 @@ pub struct Left {
 }
 
 impl Outcome {
-    fn stays(&mut self, what: String, why: impl ToString) {
+    fn stays(&mut self, what: String, why: &impl ToString) {
         self.left.push(Left { what, why: why.to_string() });
     }
 
@@ -77,12 +77,12 @@ pub async fn decide(tx: &mut Tx, act: &Act, decision: &Decision, ids: &[Commissi
                     amount_minor: now.amount_minor,
                 });
             }
-            Ok(one::Decided { now, before: None }) => outcome.stays(called(&now), format!("is {to} already")),
+            Ok(one::Decided { now, before: None }) => outcome.stays(called(&now), &format!("is {to} already")),
             Err(Refusal::Store(error)) => return Err(error.into()),
-            Err(Refusal::NotFound(_)) => outcome.stays(id.to_string(), "is not there"),
+            Err(Refusal::NotFound(_)) => outcome.stays(id.to_string(), &"is not there"),
             Err(Refusal::Field { issue, .. }) => {
                 let found = commissions::by_id(tx, act.program.id, *id).await?;
-                outcome.stays(found.as_ref().map_or_else(|| id.to_string(), called), issue.0);
+                outcome.stays(found.as_ref().map_or_else(|| id.to_string(), called), &issue.0);
             }
         }
     }
@@ -137,12 +137,12 @@ async fn take_back(
     let (from, to) = match commission::undo(facts) {
         Ok(back) => back,
         Err(stays) => {
-            outcome.stays(called(&found), stays);
+            outcome.stays(called(&found), &stays);
             return Ok(());
         }
     };
     let Some(amount) = decisions::restore(tx, batch.id, before, from, act.now).await? else {
-        outcome.stays(called(&found), commission::Stays::MovedSince);
+        outcome.stays(called(&found), &commission::Stays::MovedSince);
         return Ok(());
     };
     one::moved(tx, act, &found, (from, to), amount).await?;

@@ -1,4 +1,4 @@
-//! People who sign in, the programs they work for, and the links that let them in once.
+//! People who sign in, the programs they work for, and the address under which the first of them is made.
 
 use super::{Error, Tx, execute, fetch_all, fetch_one, fetch_optional, row};
 use crate::domain::{
@@ -120,48 +120,67 @@ pub async fn role(tx: &mut Tx, account: AccountId, program: ProgramId) -> Result
     Ok(row.map(|(role,)| role))
 }
 
+/// Stores how the person is called and likes to read.
+pub async fn change_person(tx: &mut Tx, id: AccountId, person: &Person, now: Time) -> Result<(), Error> {
+    execute!(
+        tx,
+        "UPDATE accounts SET name = $2, theme = $3, number_style = $4, time_zone = $5, has_shortcuts = $6, updated_at = $7
+         WHERE id = $1",
+        id,
+        &person.name,
+        person.theme,
+        person.number_style,
+        &person.time_zone,
+        person.has_shortcuts,
+        now
+    )
+    .map(drop)
+}
+
+pub async fn set_password(tx: &mut Tx, id: AccountId, password_hash: &str, now: Time) -> Result<(), Error> {
+    execute!(tx, "UPDATE accounts SET password_hash = $2, updated_at = $3 WHERE id = $1", id, password_hash, now)
+        .map(drop)
+}
+
+/// Gives the account another address; `false` where another account has it.
+pub async fn set_email(tx: &mut Tx, id: AccountId, email: &Email, now: Time) -> Result<bool, Error> {
+    let changed = execute!(
+        tx,
+        "UPDATE accounts SET email = $2, email_key = $3, updated_at = $4
+         WHERE id = $1 AND NOT EXISTS (SELECT id FROM accounts WHERE email_key = $3 AND id <> $1)",
+        id,
+        email.as_str(),
+        email.key(),
+        now
+    )?;
+    Ok(changed == 1)
+}
+
 pub async fn any(tx: &mut Tx) -> Result<bool, Error> {
     let (any,) = fetch_one!((bool,), tx, "SELECT EXISTS (SELECT id FROM accounts)")?;
     Ok(any)
 }
 
-// One-time links -------------------------------------------------------------------------------------
+row! {
+    #[derive(Debug)]
+    pub struct Member {
+        pub account_id: AccountId,
+        pub email: String,
+    }
+}
 
-pub async fn add_sign_in_link(tx: &mut Tx, token_hash: &str, account: AccountId, expires: Time) -> Result<(), Error> {
-    execute!(
+/// Those who may decide something in the program: everybody on the team but viewers.
+pub async fn deciders(tx: &mut Tx, program: ProgramId) -> Result<Vec<Member>, Error> {
+    fetch_all!(
+        Member,
         tx,
-        "INSERT INTO sign_in_links (token_hash, account_id, expires_at) VALUES ($1, $2, $3)",
-        token_hash,
-        account,
-        expires
+        "SELECT a.id AS account_id, a.email FROM memberships m JOIN accounts a ON a.id = m.account_id
+         WHERE m.program_id = $1 AND m.role <> 'viewer' ORDER BY a.id",
+        program
     )
-    .map(drop)
 }
 
-/// Whose link it is, while it is good.
-pub async fn sign_in_link(tx: &mut Tx, token_hash: &str, now: Time) -> Result<Option<AccountId>, Error> {
-    let row = fetch_optional!(
-        (AccountId,),
-        tx,
-        "SELECT account_id FROM sign_in_links WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2",
-        token_hash,
-        now
-    )?;
-    Ok(row.map(|(account,)| account))
-}
-
-/// Uses the link up; the account for the one caller who does.
-pub async fn use_sign_in_link(tx: &mut Tx, token_hash: &str, now: Time) -> Result<Option<AccountId>, Error> {
-    let row = fetch_optional!(
-        (AccountId,),
-        tx,
-        "UPDATE sign_in_links SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2
-         RETURNING account_id",
-        token_hash,
-        now
-    )?;
-    Ok(row.map(|(account,)| account))
-}
+// The set-up address -----------------------------------------------------------------------------------
 
 /// Replaces the set-up address: only the newest one works.
 pub async fn set_setup_token(tx: &mut Tx, token_hash: &str, now: Time) -> Result<(), Error> {
@@ -177,9 +196,4 @@ pub async fn is_setup_token(tx: &mut Tx, token_hash: &str) -> Result<bool, Error
 /// Uses the set-up address up; `true` for the one caller who does.
 pub async fn use_setup_token(tx: &mut Tx, token_hash: &str) -> Result<bool, Error> {
     Ok(execute!(tx, "DELETE FROM setup_tokens WHERE token_hash = $1", token_hash)? == 1)
-}
-
-/// Deletes links that can no longer be used.
-pub async fn forget_sign_in_links(tx: &mut Tx, now: Time) -> Result<u64, Error> {
-    execute!(tx, "DELETE FROM sign_in_links WHERE expires_at <= $1", now)
 }

@@ -152,7 +152,7 @@ pub async fn count_pending(tx: &mut Tx, program: ProgramId, most: i64) -> Result
     let (count,) = fetch_one!(
         (i64,),
         tx,
-        "SELECT COUNT(*) FROM (SELECT id FROM commissions WHERE program_id = $1 AND status = 'pending' LIMIT $2) AS some",
+        "SELECT COUNT(*) FROM (SELECT id FROM commissions WHERE program_id = $1 AND status = 'pending' LIMIT $2) AS waiting",
         program,
         most
     )?;

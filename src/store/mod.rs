@@ -7,6 +7,7 @@
 
 pub mod accounts;
 pub mod affiliates;
+pub mod applications;
 pub mod audit;
 pub mod clicks;
 pub mod codes;
@@ -15,11 +16,17 @@ pub mod conversions;
 pub mod customers;
 pub mod days;
 pub mod decisions;
+pub mod earnings;
 pub mod idempotency;
+pub mod invitations;
 pub mod jobs;
 pub mod keys;
 pub mod ledger;
+pub mod links;
+pub mod mail_preferences;
+pub mod mails;
 pub mod migrate;
+pub mod one_time_links;
 mod postgres;
 pub mod programs;
 pub mod proof;
@@ -29,7 +36,9 @@ pub mod refunds;
 pub mod roster;
 pub mod sessions;
 mod sqlite;
+pub mod team;
 pub mod totals;
+pub mod two_steps;
 mod types;
 
 use std::{

@@ -8,7 +8,10 @@ use sqlx::{
     postgres::{PgArgumentBuffer, PgTypeInfo, PgValueRef},
 };
 
-use crate::domain::{affiliate, attribution, commission, id::Id, key, locale, money::Currency, role, time::Time};
+use crate::domain::{
+    affiliate, attribution, commission, id::Id, key, locale, message, money::Currency, one_time_link, role, standing,
+    time::Time,
+};
 
 /// A type that is stored as another: how it becomes that, and how it comes back.
 macro_rules! stored {
@@ -67,5 +70,8 @@ words!(
     key::Scope,
     locale::NumberStyle,
     locale::Theme,
-    role::Role
+    message::Kind,
+    one_time_link::Purpose,
+    role::Role,
+    standing::BlockedAs
 );

@@ -32,19 +32,21 @@ const STYLES: &str = concat!(
     include_str!("../../static/css/parts.css"),
     include_str!("../../static/css/tables.css"),
     include_str!("../../static/css/pages.css"),
+    include_str!("../../static/css/affiliate.css"),
     include_str!("../../static/css/merchant.css"),
     include_str!("../../static/css/print.css"),
 );
 
-const SCRIPT: &str = "text/javascript; charset=utf-8";
+/// One request for both.
+const SCRIPTS: &str =
+    concat!(include_str!("../../static/vendor/htmx-4.0.1.min.js"), "\n", include_str!("../../static/app.js"));
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let font = asset("inter", "woff2", "font/woff2", include_bytes!("../../static/inter.woff2"));
     let styles = STYLES.replace("url(inter.woff2)", &format!("url({})", font.path));
     vec![
         asset("app", "css", "text/css; charset=utf-8", styles.leak().as_bytes()),
-        asset("app", "js", SCRIPT, include_bytes!("../../static/app.js")),
-        asset("htmx", "js", SCRIPT, include_bytes!("../../static/vendor/htmx-4.0.1.min.js")),
+        asset("app", "js", "text/javascript; charset=utf-8", SCRIPTS.as_bytes()),
         asset("icons", "svg", "image/svg+xml", include_bytes!("../../static/icons.svg")),
         asset("favicon", "svg", "image/svg+xml", include_bytes!("../../static/favicon.svg")),
         font,
@@ -56,7 +58,6 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
 pub struct Names {
     pub styles: &'static str,
     pub script: &'static str,
-    pub htmx: &'static str,
     pub icons: &'static str,
     pub favicon: &'static str,
     pub font: &'static str,
@@ -64,7 +65,7 @@ pub struct Names {
 
 static NAMES: LazyLock<Names> = LazyLock::new(|| {
     let at = |index: usize| ASSETS[index].path.as_str();
-    Names { styles: at(0), script: at(1), htmx: at(2), icons: at(3), favicon: at(4), font: at(5) }
+    Names { styles: at(0), script: at(1), icons: at(2), favicon: at(3), font: at(4) }
 });
 
 pub fn names() -> &'static Names {

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::once::Running;
+use super::{applicants::Applicants, destinations::Destinations, once::Running, throttle::Attempts};
 use crate::{
     domain::{
         bucket::{Allowance, Bucket},
@@ -19,7 +19,7 @@ use crate::{
     store::{days::Day, keys::Key},
 };
 
-const FRESH: Duration = Duration::from_millis(500);
+pub(super) const FRESH: Duration = Duration::from_millis(500);
 /// More than any installation has; a bound all the same.
 const MOST: usize = 10_000;
 
@@ -126,7 +126,10 @@ pub struct Caches {
     pub keys: Brief<[u8; 32], (Arc<Key>, Arc<Program>)>,
     /// By slug.
     pub programs: Brief<String, Arc<Program>>,
+    pub destinations: Destinations,
     pub days: Days,
     pub limits: Limits,
+    pub applicants: Applicants,
     pub running: Running,
+    pub attempts: Attempts,
 }

@@ -137,17 +137,17 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
 pub struct Explanation {
     kind: Kind,
     #[schema(value_type = f64)]
-    conversion_amount: Money,
+    pub(super) conversion_amount: Money,
     /// The rule's rate as it was then, in percent.
     #[schema(example = "20%")]
-    rate: String,
+    pub(super) rate: String,
     /// `conversionAmount × rate`, rounded once, half away from zero.
     #[schema(value_type = f64)]
-    original_amount: Money,
+    pub(super) original_amount: Money,
     #[schema(value_type = f64)]
-    reversed_amount: Money,
+    pub(super) reversed_amount: Money,
     /// The same in a sentence.
-    pub sentence: String,
+    pub(super) sentence: String,
     entries: Vec<Entry>,
 }
 
@@ -205,8 +205,8 @@ pub async fn show(me: Reads, State(app): State<App>, PathId(id): PathId<id::Comm
     Ok(Reply::data(Show { commission }))
 }
 
-/// What made the amount.
-pub fn explain(found: &Commission, entries: Vec<ledger::Posted>, currency: Currency) -> Explanation {
+/// What made the amount; the affiliate's own page says the same.
+pub(super) fn explain(found: &Commission, entries: Vec<ledger::Posted>, currency: Currency) -> Explanation {
     let (sale, original) = (currency.of(found.sale_minor), currency.of(found.original_minor));
     let (rate, reversed) =
         (Rate::from_basis_points(found.rate_bps), original.with(found.original_minor - found.amount_minor));
@@ -297,7 +297,7 @@ impl FromFields for NewStatuses {
             return Err(Failure::field("ids", "must be 1 to 100 commission ids"));
         }
         let text = |item: &super::body::Node<'_>| match &item.value {
-            Value::Text(text) => Ok(text.clone()),
+            Value::Text(text) => Ok(text.clone().into_owned()),
             _ => Err(Failure::field("ids", "must be strings")),
         };
         let ids = items.iter().map(text).collect::<Result<_, _>>()?;

@@ -73,7 +73,8 @@ impl Asked {
     }
 }
 
-fn came_from(app: &App, headers: &HeaderMap) -> Option<String> {
+/// The page that a form was on, where that is one of this portal's.
+pub fn came_from(app: &App, headers: &HeaderMap) -> Option<String> {
     let from = url::Url::parse(headers.get(header::REFERER)?.to_str().ok()?).ok()?;
     let is_ours = from.origin() == app.config.base_url.origin();
     is_ours.then(|| from[url::Position::BeforePath..url::Position::AfterQuery].to_owned())
@@ -122,6 +123,11 @@ async fn represent(
     match (reply, failure) {
         (Some(Reply::Show(page) | Reply::Created { at: None, page }), _) => {
             show(StatusCode::OK, &*page, around().await, id)
+        }
+        (Some(Reply::Secret(page)), _) => {
+            let mut response = show(StatusCode::OK, &*page, around().await, id);
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response
         }
         (Some(Reply::Invalid(page)), _) => show(StatusCode::UNPROCESSABLE_ENTITY, &*page, around().await, id),
         (Some(Reply::Created { at: Some(to), .. } | Reply::Go(to)), _) => see_other(&to),
@@ -181,6 +187,19 @@ fn html(status: StatusCode, markup: String) -> Response {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     response
+}
+
+/// A page outside the portal's tree, where nobody is signed in.
+///
+/// # Errors
+/// 500 when it cannot be rendered.
+pub fn alone(page: impl Template) -> Result<Response, Failure> {
+    let values = ("shell", Box::new(Shell::default()) as Box<dyn std::any::Any>);
+    let markup = page.render_with_values(&values).map_err(|error| {
+        tracing::error!(%error, "a page cannot be rendered");
+        Failure::internal()
+    })?;
+    Ok(html(StatusCode::OK, markup))
 }
 
 fn see_other(to: &str) -> Response {

@@ -1,26 +1,25 @@
 //! Affiliates' links: a click counted, and on to the merchant. Whatever happens here, the visitor arrives.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use askama::Template;
 use axum::{
     extract::{FromRequestParts, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use tokio::time::timeout;
 use url::Url;
 
 use super::{
+    client::{self, Peer},
+    destinations,
     failure::Failure,
-    filters,
     input::{self, Query, path_parameter},
     referrals::{URL_LENGTH, USER_AGENT_LENGTH},
-    reply::Reply,
 };
 use crate::{
     app::App,
@@ -37,11 +36,7 @@ use crate::{
 };
 
 /// How long a visitor waits for the click to be stored before they go on without it.
-const PATIENCE: Duration = Duration::from_millis(900);
-
-/// The other end of the connection.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
+pub(super) const PATIENCE: Duration = Duration::from_millis(900);
 
 /// A followed link: which, and by whom.
 pub struct Visit {
@@ -76,28 +71,9 @@ impl FromRequestParts<App> for Visit {
             is_click: parts.method == Method::GET && !is_ahead,
             source_url: text("referer", URL_LENGTH),
             user_agent: text("user-agent", USER_AGENT_LENGTH),
-            ip: client(app, headers, parts.extensions.get::<Peer>().copied()),
+            ip: client::address(app, headers, parts.extensions.get::<Peer>().copied()),
         })
     }
-}
-
-/// The visitor's address: the other end, or, behind trusted proxies, the last address they did not add
-/// themselves.
-fn client(app: &App, headers: &HeaderMap, peer: Option<Peer>) -> Option<IpAddr> {
-    let is_trusted = |ip: IpAddr| app.config.trusted_proxies.iter().any(|network| network.contains(ip));
-    let mut ip = peer?.0.ip();
-    let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
-    for hop in hops.into_iter().rev() {
-        if !is_trusted(ip) {
-            break;
-        }
-        match hop.parse() {
-            Ok(further) => ip = further,
-            Err(_) => break,
-        }
-    }
-    Some(ip)
 }
 
 /// `GET /r/{program}/{code}`
@@ -106,7 +82,9 @@ pub async fn follow(State(app): State<App>, query: Query, visit: Visit) -> Resul
         Ok(found) => found.ok_or_else(|| Failure::not_found("program"))?,
         Err(error) => return Err(error.into()),
     };
-    let destination = program.destination(query.get("to")).map_or_else(|| own_page(&app, &program), Ok)?;
+    let own = if query.get("to").is_none() { destinations::of(&app, &program, &visit.code).await } else { None };
+    let destination = program.destination(query.get("to").or(own.as_deref()));
+    let destination = destination.map_or_else(|| own_page(&app, &program), Ok)?;
     match click(&app, &program, visit).await {
         Some(click) => Ok(redirect(program::with_click(destination, click).as_str(), cookie(&app, &program, click))),
         None => Ok(redirect(destination.as_str(), None)),
@@ -194,22 +172,7 @@ fn redirect(to: &str, cookie: Option<HeaderValue>) -> Response {
     response
 }
 
-#[derive(Template)]
-#[template(path = "program.html")]
-struct ProgramPage {
-    name: String,
-    rate: String,
-    days: i64,
-}
-
-/// `GET /p/{program}`
-pub async fn page(State(app): State<App>, slug: ProgramSlug) -> Result<Reply, Failure> {
-    let program = known_program(&app, &slug.0).await?.ok_or_else(Failure::no_route)?;
-    let Program { name, rate, attribution_days: days, .. } = &*program;
-    Ok(Reply::page(ProgramPage { name: name.clone(), rate: rate.to_string(), days: *days }))
-}
-
-pub struct ProgramSlug(String);
+pub struct ProgramSlug(pub String);
 
 impl FromRequestParts<App> for ProgramSlug {
     type Rejection = Failure;

@@ -28,7 +28,7 @@ use tokio::{
 };
 use tower::ServiceExt as _;
 
-use super::links::Peer;
+use super::client::Peer;
 
 /// A request's head arrives within this.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -80,7 +80,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, watcher
         })
     };
     let io = TokioIo::new(Watched { stream, activity: Arc::clone(&activity) });
-    let serving = http1::Builder::new().max_headers(100).serve_connection(io, service);
+    let serving = http1::Builder::new().serve_connection(io, service);
     tokio::select! {
         // What goes wrong on a connection is the client's business.
         _ = watcher.watch(serving) => {}

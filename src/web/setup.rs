@@ -4,7 +4,9 @@ use askama::Template;
 use axum::extract::State;
 use tower_sessions::Session;
 
-use super::{failure::Failure, filters, form::Form, input::Query, reply::Reply, shell::Notice, sign_in};
+use super::{
+    client::Client, failure::Failure, filters, form::Form, input::Query, reply::Reply, session, shell::Notice,
+};
 use crate::{
     app::App,
     domain::{
@@ -40,7 +42,12 @@ pub async fn show(State(app): State<App>, query: Query) -> Result<Reply, Failure
     Ok(Reply::page(Setup { form: Form::of(&[("token", token), ("currency", "USD"), ("commission", "20%")]) }))
 }
 
-pub async fn create(State(app): State<App>, session: Session, mut form: Form) -> Result<Reply, Failure> {
+pub async fn create(
+    State(app): State<App>,
+    session: Session,
+    client: Client,
+    mut form: Form,
+) -> Result<Reply, Failure> {
     let token = form.get("token").to_owned();
     is_open(&app, &token).await?;
     let Some((new, program)) = read(&app, &mut form) else { return Ok(Reply::invalid(Setup { form })) };
@@ -51,7 +58,7 @@ pub async fn create(State(app): State<App>, session: Session, mut form: Form) ->
     let made = app.db.write(move |tx| Box::pin(async move { accounts::set_up(tx, act, &token, &new).await })).await;
     match made {
         Ok(account) => {
-            sign_in::start_session(&session, account).await?;
+            session::start(&session, &client, account, Some(app.clock.now())).await?;
             Ok(Reply::done("/", Notice::done("Your program is ready. Invite your first affiliate next.")))
         }
         Err(refusal) => {
@@ -64,7 +71,8 @@ pub async fn create(State(app): State<App>, session: Session, mut form: Form) ->
 fn read(app: &App, form: &mut Form) -> Option<(NewAccount, Program)> {
     let name = form.read("name", |text| text::name(text).map(|()| text.to_owned()));
     let email = form.read("email", Email::parse);
-    form.read("password", password::check);
+    let own = [form.get("email").to_owned(), form.get("program").to_owned()];
+    form.read("password", |password| password::check_for(password, &own.each_ref().map(String::as_str)));
     let program = form.read("program", |name| text::name(name).map(|()| name.to_owned()));
     let slug = form.read("slug", |slug| code::slug(slug).map(|()| slug.to_owned()));
     let currency = form.read("currency", Currency::parse);

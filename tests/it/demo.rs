@@ -82,7 +82,7 @@ async fn the_demo_is_the_same_every_time_and_its_books_are_right() {
     assert_eq!(affiliate.sign_in("affiliate@example.com", "offshoot-demo").await.status, StatusCode::SEE_OTHER);
     let home = affiliate.get("/home").await;
     assert_eq!(texts(&home, "h1"), ["Home"]);
-    assert_eq!(texts(&home, ".tile").len(), 2, "{home:?}");
+    assert_eq!(texts(&home, ".tile").len(), 5, "{home:?}");
     assert_eq!(affiliate.get("/m/acme/affiliates").await.status, 404);
 }
 

@@ -141,7 +141,7 @@ async fn one_affiliate_is_looked_at_from_all_sides_and_changed() {
         ("?tab=links", "ANNA"),
         ("?tab=customers", "No customers yet"),
         ("?tab=notes", "No notes yet"),
-        ("?tab=activity", "Affiliate created by an API key"),
+        ("?tab=activity", "Affiliate created by API key “test”"),
     ] {
         let page = browser.get(&format!("{at}{tab}")).await;
         assert_eq!(texts(&page, "h1"), ["ANNA Active"], "{tab}");

@@ -1,11 +1,18 @@
 //! The portal: set up once, signing in and out, and what each account sees.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use offshoot::flows::accounts;
+use offshoot::{
+    domain::{email::Email, one_time_link::Purpose},
+    flows::one_time_links::{self, NewLink},
+    store,
+};
 
 use crate::support::{
     Answer, Database, Process, Site,
@@ -20,18 +27,11 @@ fn cookie(answer: &Answer) -> String {
     answer.header("set-cookie").split(';').next().unwrap().to_owned()
 }
 
-/// The address that the log tells, below the base.
-fn setup_token(server: &Process) -> String {
-    let log = server.log.lock().unwrap().clone();
-    let (_, rest) = log.split_once("/setup?token=").unwrap_or_else(|| panic!("no set-up address in {log}"));
-    rest.split(['"', ' ', '\n']).next().unwrap().to_owned()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fresh_installation_is_set_up_once_by_whoever_holds_the_address() {
     let database = Database::new().await;
     let server = Process::start(&database);
-    let token = setup_token(&server);
+    let token = server.setup_token();
     let browser = Browser::at(server.address);
     for wrong in ["/setup", "/setup?token=", "/setup?token=guess"] {
         assert_eq!(browser.get(wrong).await.status, 404, "{wrong}");
@@ -242,8 +242,14 @@ async fn a_sign_in_link_works_once_and_only_by_its_button() {
     let mara = account(&site, "mara@example.com", true).await;
     let now = site.app.clock.now();
     let make = async || {
-        let made = site.app.db.write(move |tx| Box::pin(accounts::sign_in_link(tx, mara, now)));
-        format!("/login/link/{}", made.await.unwrap().as_str())
+        let (ids, secret) = (Arc::clone(&site.app.ids), Arc::clone(&site.app.secret));
+        let made = site.app.db.write::<_, store::Error, _>(move |tx| {
+            Box::pin(async move {
+                let email = Email::parse("mara@example.com").unwrap();
+                one_time_links::create(tx, &ids, &secret, now, NewLink::sign_in(mara, &email)).await
+            })
+        });
+        format!("/{}", one_time_links::path(&site.app.secret, Purpose::SignIn, made.await.unwrap()))
     };
     let link = make().await;
     for _ in 0..2 {

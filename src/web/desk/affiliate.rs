@@ -152,7 +152,7 @@ async fn page(app: &App, me: &Caller, id: AffiliateId, tab: &'static str, form: 
         "customers" => show.customers = roster::customers(&mut tx, id, 100).await?,
         "notes" => show.notes = roster::notes(&mut tx, id).await?,
         _ => {
-            for row in audit::of_subject(&mut tx, program, &id.to_string(), 100).await? {
+            for row in audit::page(&mut tx, program, &audit::Filter::of(id.to_string()), 100).await? {
                 let by = actor(&mut tx, &row.actor).await?;
                 let what = sentence(&row.action);
                 let changes = changes(row.before.as_deref(), row.after.as_deref());

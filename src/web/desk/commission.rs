@@ -152,7 +152,7 @@ async fn events(
         let what = format!("{amount} refunded, which took back {taken} of the commission");
         events.push(Event { at: refund.created_at, what, more: refund.reason });
     }
-    for row in audit::of_subject(tx, me.program.id, &found.id.to_string(), 100).await? {
+    for row in audit::page(tx, me.program.id, &audit::Filter::of(found.id.to_string()), 100).await? {
         let what = match row.action.as_str() {
             "commission.approved" => "Approved".to_owned(),
             "commission.rejected" => "Rejected".to_owned(),

@@ -67,7 +67,7 @@ struct Scope {
 impl Scope {
     /// # Errors
     /// 400 for what no page sends, 404 for what the caller may not do.
-    fn read(me: &Caller, to: &str, get: impl Fn(&str) -> String, ids: Vec<String>) -> Result<Self, Failure> {
+    fn read(me: &Caller, to: &str, get: impl Fn(&str) -> String, ids: &[String]) -> Result<Self, Failure> {
         let to = Status::parse(to).ok().filter(|to| *to != Status::Pending);
         let to = to.ok_or_else(|| Failure::field("to", "must be one of approved, paid, rejected"))?;
         me.must(Permission::Commissions, "")?;
@@ -164,10 +164,10 @@ fn back(me: &Caller, given: &str) -> Option<String> {
 }
 
 /// Asks before: for a reason, for what cannot be undone, and for more than one page shows.
-pub async fn new(me: Reads, State(app): State<App>, query: Query) -> Result<Reply, Failure> {
+pub async fn new(me: Decides, State(app): State<App>, query: Query) -> Result<Reply, Failure> {
     let get = |name: &str| query.get(name).unwrap_or_default().to_owned();
-    let ids = query.all("id").map(str::to_owned).collect();
-    let scope = Scope::read(&me, &get("to"), get, ids)?;
+    let ids: Vec<String> = query.all("id").map(str::to_owned).collect();
+    let scope = Scope::read(&me, &get("to"), get, &ids)?;
     let mut tx = app.db.read().await?;
     let amounts = scope.amounts(&mut tx, &me).await?;
     if amounts.is_empty() {
@@ -184,7 +184,7 @@ pub async fn create(me: Decides, State(app): State<App>, mut form: Form) -> Resu
         Some(id) => ("approved".to_owned(), vec![id.to_owned()]),
         None => (form.get("to").to_owned(), form.all("id").map(str::to_owned).collect()),
     };
-    let scope = Scope::read(&me, &to, |name| form.get(name).to_owned(), ids)?;
+    let scope = Scope::read(&me, &to, |name| form.get(name).to_owned(), &ids)?;
     let here = back(&me, form.get("back")).unwrap_or_else(|| scope.view.href());
     let mut tx = app.db.read().await?;
     let amounts = scope.amounts(&mut tx, &me).await?;

@@ -8,7 +8,7 @@ pub mod decisions;
 pub mod home;
 pub mod queue;
 
-use super::caller::Caller;
+use super::{audit::name as actor, caller::Caller};
 use crate::{
     domain::{id::AccountId, locale::NumberStyle},
     flows::Actor,
@@ -21,15 +21,6 @@ fn account(me: &Caller) -> Option<AccountId> {
         Actor::Account(account) => Some(account),
         Actor::Key(_) | Actor::CommandLine => None,
     }
-}
-
-/// Who that is in the audit log, in words.
-async fn actor(tx: &mut Tx, actor: &str) -> Result<String, store::Error> {
-    let Some(id) = actor.strip_prefix("account:").and_then(|id| AccountId::parse(id).ok()) else {
-        return Ok(if actor.starts_with("key:") { "an API key" } else { "the command line" }.to_owned());
-    };
-    let person = accounts::by_id(tx, id).await?;
-    Ok(person.map_or_else(|| "somebody who has left".to_owned(), |person| person.name))
 }
 
 /// How the reader likes their numbers, for what is said in a notice.

@@ -275,13 +275,13 @@ impl Queue {
     }
 
     /// Where one is rejected, and then back here.
-    fn reject(&self, id: &CommissionId) -> String {
+    fn reject(&self, id: CommissionId) -> String {
         let (id, here) = (id.to_string(), self.view.href());
         address(&format!("{}/decision", self.view.path()), &[("to", "rejected"), ("id", &id), ("back", &here)])
     }
 
-    fn with(&self, affiliate: &AffiliateId) -> String {
-        View { search: String::new(), affiliate: Some(*affiliate), ..self.view.clone() }.href()
+    fn with(&self, affiliate: AffiliateId) -> String {
+        View { search: String::new(), affiliate: Some(affiliate), ..self.view.clone() }.href()
     }
 
     fn without(&self) -> String {

@@ -98,6 +98,13 @@ impl Process {
         Api::new(self.address, key)
     }
 
+    /// Of the address that the log of a fresh installation tells, below the base.
+    pub fn setup_token(&self) -> String {
+        let log = self.log.lock().unwrap().clone();
+        let (_, rest) = log.split_once("/setup?token=").unwrap_or_else(|| panic!("no set-up address in {log}"));
+        rest.split(['"', ' ', '\n']).next().unwrap().to_owned()
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
