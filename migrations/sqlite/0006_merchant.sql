@@ -52,3 +52,13 @@ CREATE TABLE table_columns (
   PRIMARY KEY (account_id, page)
 );
 CREATE INDEX customers_affiliate ON customers (affiliate_id);
+
+-- An affiliate's own rate from a moment on; NULL is the program's again.
+CREATE TABLE affiliate_rates (
+  affiliate_id BIGINT NOT NULL REFERENCES affiliates (id),
+  starts_at BIGINT NOT NULL,
+  rate_bps BIGINT CHECK (rate_bps BETWEEN 0 AND 10000),
+  PRIMARY KEY (affiliate_id, starts_at)
+);
+-- So that recording a sale looks for a rate only where there is one.
+ALTER TABLE affiliates ADD COLUMN has_own_rate BOOLEAN NOT NULL DEFAULT FALSE;

@@ -1,6 +1,10 @@
 //! An affiliate's states and how they are paid.
 
-use super::{Issue, money::Decimal};
+use super::{
+    Issue,
+    money::{Decimal, Rate},
+    time::Time,
+};
 
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident as $schema:ident { $($variant:ident = $word:literal),* $(,)? } $issue:literal) => {
@@ -58,6 +62,19 @@ pub fn custom_fields(keys: usize, bytes: usize) -> Result<(), Issue> {
     Ok(())
 }
 
+/// A rate that an affiliate has instead of the program's, from a moment on; `None` is the program's again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnRate {
+    pub starts_at: Time,
+    pub rate: Option<Rate>,
+}
+
+/// What a sale of that moment earns: the latest own rate that had begun by then, or else the program's.
+pub fn rate_at(program: Rate, own: &[OwnRate], at: Time) -> Rate {
+    let begun = own.iter().filter(|own| own.starts_at <= at).max_by_key(|own| own.starts_at);
+    begun.and_then(|own| own.rate).unwrap_or(program)
+}
+
 /// `conversions / clicks` in ten-thousandths, rounded half up; 0 without clicks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConversionRate(i64);
@@ -96,6 +113,20 @@ mod tests {
         assert_eq!(shown(3, 0), "0");
         assert_eq!(shown(1, 2), "0.5");
         assert_eq!(shown(30, 1), "30");
+    }
+
+    #[test]
+    fn the_rate_at_the_time_of_the_sale_decides() {
+        let (program, own) = (Rate::from_basis_points(2_000), Rate::from_basis_points(3_500));
+        let at = Time::from_ms;
+        let rates = [
+            OwnRate { starts_at: at(200), rate: None },
+            OwnRate { starts_at: at(100), rate: Some(own) },
+            OwnRate { starts_at: at(300), rate: Some(Rate::from_basis_points(0)) },
+        ];
+        let earned = |ms| rate_at(program, &rates, at(ms)).basis_points();
+        assert_eq!([99, 100, 199, 200, 299, 300].map(earned), [2_000, 3_500, 3_500, 2_000, 2_000, 0]);
+        assert_eq!(rate_at(program, &[], at(0)), program);
     }
 
     #[test]

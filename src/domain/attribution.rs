@@ -13,6 +13,8 @@ pub struct Named {
     pub status: Status,
     /// The affiliate's current code, whichever alias was used.
     pub code: String,
+    /// A rate of their own may stand in for the program's.
+    pub has_own_rate: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +80,7 @@ mod tests {
     const DAYS: i64 = 60;
 
     fn named(raw: i64, status: Status) -> Named {
-        Named { affiliate: Id::new(raw), status, code: format!("CODE{raw}") }
+        Named { affiliate: Id::new(raw), status, code: format!("CODE{raw}"), has_own_rate: false }
     }
 
     fn made() -> Time {

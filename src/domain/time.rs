@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use time::OffsetDateTime;
+use time::{OffsetDateTime, format_description::well_known::Iso8601};
+
+use super::Issue;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -22,6 +24,16 @@ impl Time {
     /// Days since 1970-01-01, UTC.
     pub const fn day(self) -> i64 {
         self.0.div_euclid(DAY_MS)
+    }
+
+    /// Reads `2023-06-18`: the beginning of that day, UTC.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn parse_date(text: &str) -> Result<Self, Issue> {
+        let issue = || Issue::new("must be a date such as 2026-03-31");
+        let date = time::Date::parse(text, &Iso8601::DATE).map_err(|_| issue())?;
+        Ok(Self(date.midnight().assume_utc().unix_timestamp() * 1_000))
     }
 
     /// The day alone: `2023-06-18`.
@@ -78,6 +90,14 @@ mod tests {
     fn whole_seconds_in_utc() {
         assert_eq!(Time::from_ms(1_687_098_330_999).to_string(), "2023-06-18T14:25:30Z");
         assert_eq!(Time::from_ms(0).to_string(), "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn a_date_is_its_beginning() {
+        assert_eq!(Time::parse_date("1970-01-02"), Ok(Time::from_ms(DAY_MS)));
+        for wrong in ["", "1970-02-30", "yesterday", "1970-1-2", "02.01.1970"] {
+            assert!(Time::parse_date(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

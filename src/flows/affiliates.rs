@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{
-        affiliate::{PaymentMethod, Status},
+        affiliate::{OwnRate, PaymentMethod, Status, rate_at},
         code::{self, Code},
         email::Email,
         id::AffiliateId,
@@ -16,7 +16,7 @@ use crate::{
         standing::{Facts, Move, Standing},
         time::Time,
     },
-    store::{Error, Tx, affiliates, codes, totals},
+    store::{Error, Tx, affiliates, codes, rates, totals},
 };
 
 #[derive(Debug)]
@@ -162,6 +162,26 @@ pub async fn edit(tx: &mut Tx, act: &Act, id: AffiliateId, edit: Edit) -> Result
         };
         mails::enqueue(tx, &act.ids, act.now, new).await?;
     }
+    Ok(())
+}
+
+/// Gives the affiliate a rate of their own from a moment on (`None`: the program's again). Sales of before
+/// keep what they earned.
+///
+/// # Errors
+/// When there is no such affiliate, or the moment has passed.
+pub async fn set_rate(tx: &mut Tx, act: &Act, id: AffiliateId, new: OwnRate) -> Result<(), Refusal> {
+    if new.starts_at < act.now {
+        return Err(Refusal::field("from", "must be today or later"));
+    }
+    affiliates::lock(tx, act.program.id, id).await?.ok_or(Refusal::NotFound("affiliate"))?;
+    let own = rates::of(tx, id).await?;
+    let at = |own: &[OwnRate]| rate_at(act.program.rate, own, new.starts_at).to_string();
+    let before = serde_json::json!({ "rate": at(&own) }).to_string();
+    let after = serde_json::json!({ "rate": at(&[new]), "from": new.starts_at.date() }).to_string();
+    rates::set(tx, id, new).await?;
+    let change = Change { before: Some(&before), after: Some(&after), reason: None };
+    act.audit(tx, "affiliate.rate_changed", id, change).await?;
     Ok(())
 }
 

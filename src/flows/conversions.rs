@@ -3,18 +3,19 @@
 use super::{Act, Refusal, mails};
 use crate::{
     domain::{
+        affiliate,
         attribution::{self, By, Click, Named},
         code::Code,
         commission::{Entry, Kind, Status},
         id::{ClickId, Id},
         message,
-        money::Money,
+        money::{Money, Rate},
     },
     store::{
         Tx, clicks, codes,
         commissions::{self, NewCommission},
         conversions::{self, Conversion, NewConversion},
-        customers, ledger, totals,
+        customers, ledger, rates, totals,
     },
 };
 
@@ -48,7 +49,8 @@ pub enum Identity {
 pub enum Decided {
     /// The order was recorded before.
     Known(Conversion),
-    New(Conversion),
+    /// With the rate that it earns by.
+    New(Conversion, Rate),
 }
 
 /// What recording the sale would do. Writes nothing.
@@ -73,19 +75,26 @@ pub async fn decide(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Decided, Refu
         found => found?,
     };
     let credit = attribution::decide(click, code, days, act.now).map_err(refused)?;
-    Ok(Decided::New(Conversion {
+    let rate = if credit.to.has_own_rate {
+        let own = rates::of(tx, credit.to.affiliate).await?;
+        affiliate::rate_at(act.program.rate, &own, act.now)
+    } else {
+        act.program.rate
+    };
+    let sale = Conversion {
         id: Id::new(0),
         affiliate_id: credit.to.affiliate,
         click_id: sale.click,
         order_id: sale.order.clone(),
         amount_minor: sale.amount.minor,
-        commission_minor: act.program.rate.of(sale.amount).minor,
+        commission_minor: rate.of(sale.amount).minor,
         referral_code: credit.to.code,
         attributed_by: credit.by,
         conflict: credit.conflict,
         refunded_minor: 0,
         created_at: act.now,
-    }))
+    };
+    Ok(Decided::New(sale, rate))
 }
 
 /// Records the sale and what it earned; the conversion, and whether it is new.
@@ -93,9 +102,9 @@ pub async fn decide(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Decided, Refu
 /// # Errors
 /// As [`decide`].
 pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, bool), Refusal> {
-    let mut conversion = match decide(tx, act, &sale).await? {
+    let (mut conversion, rate) = match decide(tx, act, &sale).await? {
         Decided::Known(known) => return Ok((known, false)),
-        Decided::New(conversion) => conversion,
+        Decided::New(conversion, rate) => (conversion, rate),
     };
     conversion.id = act.id();
     conversion.created_at = conversion.id.time();
@@ -114,11 +123,11 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
         let known = known.ok_or(Refusal::NotFound("conversion"))?;
         return same_again(tx, act, &sale, known).await.map(|known| (known, false));
     }
-    earn(tx, act, &row.conversion).await?;
+    earn(tx, act, &row.conversion, rate).await?;
     Ok((row.conversion, true))
 }
 
-async fn earn(tx: &mut Tx, act: &Act, sale: &Conversion) -> Result<(), Refusal> {
+async fn earn(tx: &mut Tx, act: &Act, sale: &Conversion, rate: Rate) -> Result<(), Refusal> {
     let commission = NewCommission {
         id: act.id(),
         program: act.program.id,
@@ -126,7 +135,7 @@ async fn earn(tx: &mut Tx, act: &Act, sale: &Conversion) -> Result<(), Refusal> 
         conversion: sale.id,
         kind: Kind::Sale,
         amount: sale.commission_minor,
-        rate_bps: act.program.rate.basis_points(),
+        rate_bps: rate.basis_points(),
         status: Status::Pending,
         refund: None,
     };

@@ -31,6 +31,7 @@ mod postgres;
 pub mod programs;
 pub mod proof;
 pub mod queue;
+pub mod rates;
 pub mod refunds;
 pub mod roster;
 pub mod sessions;

@@ -16,7 +16,11 @@ use crate::{
         id::{KeyId, ProgramId},
         program::Program,
     },
-    store::{days::Day, keys::Key},
+    store::{
+        days::{Day, Standing, Top},
+        keys::Key,
+        queue::Sums,
+    },
 };
 
 pub(super) const FRESH: Duration = Duration::from_millis(500);
@@ -34,8 +38,17 @@ impl<K, V> Default for Brief<K, V> {
 
 impl<K: Eq + Hash, V: Clone> Brief<K, V> {
     pub fn get(&self, key: &K) -> Option<V> {
+        self.get_within(key, FRESH)
+    }
+
+    /// The value if it is not older than that.
+    pub fn get_within(&self, key: &K, age: Duration) -> Option<V> {
         let map = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        map.get(key).filter(|(since, _)| since.elapsed() < FRESH).map(|(_, value)| value.clone())
+        map.get(key).filter(|(since, _)| since.elapsed() < age).map(|(_, value)| value.clone())
+    }
+
+    pub fn forget(&self, key: &K) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
     /// The value however old, for when there is no other.
@@ -87,6 +100,14 @@ impl Limits {
     }
 }
 
+/// What a program's home says of all its affiliates together.
+pub struct Whole {
+    pub standing: Standing,
+    pub top: Vec<Top>,
+    /// From the first day that is not over for good.
+    pub today: Vec<Day>,
+}
+
 /// Days that are over, which do not change any more: what each program did on them. `None` of a day on
 /// which nothing happened.
 #[derive(Default)]
@@ -128,6 +149,9 @@ pub struct Caches {
     pub programs: Brief<String, Arc<Program>>,
     pub destinations: Destinations,
     pub days: Days,
+    /// Of programs with many affiliates; see `desk`.
+    pub sums: Brief<ProgramId, Sums>,
+    pub standings: Brief<ProgramId, Arc<Whole>>,
     pub limits: Limits,
     pub applicants: Applicants,
     pub running: Running,

@@ -119,6 +119,7 @@ pages! {
         .route("/affiliates/status", get(desk::affiliates::ask).post(desk::affiliates::set))
         .route("/affiliates/{id}", get(desk::affiliate::show))
         .route("/affiliates/{id}/edit", get(desk::affiliate::edit).post(desk::affiliate::update))
+        .route("/affiliates/{id}/rates", post(desk::affiliate::set_rate))
         .route("/affiliates/{id}/notes", post(desk::affiliate::note))
         .route("/", get(desk::home::show))
         .route("/commissions", get(desk::queue::index))

@@ -243,7 +243,7 @@ async fn preview(app: &App, act: &Act, promise: Option<&Once>, sale: &Sale) -> R
             let id = known.id;
             Converted::new(known, Some(id), act.program.currency)
         }
-        Decided::New(new) => Converted::new(new, None, act.program.currency),
+        Decided::New(new, _) => Converted::new(new, None, act.program.currency),
     };
     Ok(Reply::data(converted))
 }

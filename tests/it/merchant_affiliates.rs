@@ -144,7 +144,7 @@ async fn one_affiliate_is_looked_at_from_all_sides_and_changed() {
         ("?tab=activity", "Affiliate created by API key “test”"),
     ] {
         let page = browser.get(&format!("{at}{tab}")).await;
-        assert_eq!(texts(&page, "h1"), ["ANNA active"], "{tab}");
+        assert_eq!(texts(&page, "h1"), ["ANNA Active"], "{tab}");
         assert!(texts(&page, "main")[0].contains(expected), "{tab}: {page:?}");
         assert!(texts(&page, "main td b, main th b").is_empty());
     }
@@ -192,4 +192,36 @@ async fn a_viewer_reads_and_changes_nothing() {
     let (_, other) = site.another_program("other").await;
     let foreign = other.affiliate("ELSE").await;
     assert_eq!(viewer.get(&format!("{LIST}/{foreign}")).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_rate_of_their_own_counts_from_its_day_and_for_nobody_else() {
+    let site = Site::start().await;
+    let browser = owner(&site).await;
+    let (anna, ben) = (site.affiliate("ANNA").await, site.affiliate("BEN").await);
+    let rates = format!("{LIST}/{anna}/rates");
+    for (wrong, from) in [("101%", ""), ("x", ""), ("10", "2026-02-28"), ("10", "soon")] {
+        let refused = browser.post(&rates, &[("rate", wrong), ("from", from)]).await;
+        assert_eq!((refused.status.as_u16(), texts(&refused, "#issues li").len()), (422, 1), "{wrong} {from}");
+    }
+    let mut sales = 0;
+    let mut earned = async |code: &str| {
+        sales += 1;
+        let sale = site.api.sale(code, "100", &format!("o-{sales}")).await;
+        sale.data()["commission"].to_string()
+    };
+    assert_eq!(earned("ANNA").await, "20.0");
+    assert_eq!(browser.post(&rates, &[("rate", "35%"), ("from", "")]).await.status, 303);
+    assert_eq!(browser.post(&rates, &[("rate", ""), ("from", "2026-03-03")]).await.status, 303);
+    assert_eq!((earned("ANNA").await, earned("BEN").await), ("35.0".into(), "20.0".into()));
+    let page = browser.get(&format!("{LIST}/{anna}")).await;
+    let facts = texts(&page, ".facts")[0].clone();
+    assert!(facts.contains("35% of each sale (the program’s is 20%)20% from 3 Mar 2026"), "{facts}");
+    site.advance_seconds(2 * 86_400);
+    assert_eq!(earned("ANNA").await, "20.0");
+    let commission = site.api.newest_commission(&anna).await;
+    let shown = site.api.get(&format!("/commissions/{commission}")).await;
+    assert_eq!(shown.data()["commission"]["explanation"]["rate"], "20%");
+    site.check_ledger().await;
+    assert_eq!(viewer(&site).await.post(&format!("{LIST}/{ben}/rates"), &[("rate", "90%")]).await.status, 404);
 }

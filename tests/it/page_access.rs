@@ -30,6 +30,7 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/affiliates/{id}/edit", [200, 200, 404, 200, 404]),
     ("POST", "/affiliates/{id}/edit", [422, 422, 404, 422, 404]),
     ("POST", "/affiliates/{id}/notes", [422, 422, 404, 422, 404]),
+    ("POST", "/affiliates/{id}/rates", [303, 303, 404, 404, 404]),
     ("POST", "/affiliates/{id}/view", [303, 303, 404, 303, 404]),
     ("POST", "/affiliates/{id}/view/end", [303, 303, 303, 303, 303]),
     ("GET", "/affiliates/invite", [200, 200, 404, 200, 404]),

@@ -1,12 +1,27 @@
 //! A walk of random operations beside a model of what they must come to. Every few steps the two are
 //! compared: totals, list totals and sums of rows. The seed is printed; `OFFSHOOT_TEST_SEED` replays it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
+use offshoot::{
+    app::App,
+    domain::{
+        commission::Status,
+        id::{AccountId, BatchId, Id},
+        program::Program,
+    },
+    flows::{
+        Actor, Refusal,
+        decisions::{self, Decision},
+    },
+};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Answer, Api, Site};
+use crate::support::{Answer, Api, Site, browser::account};
 
 const STEPS: usize = 400;
 
@@ -62,6 +77,16 @@ struct Line {
     amount: i64,
     status: &'static str,
     is_reversal: bool,
+    /// The place of the batch that put it where it is, if nobody has moved it since.
+    batch: Option<usize>,
+}
+
+/// What was decided in the browser in one go: which lines, and what each was before.
+struct Batch {
+    id: BatchId,
+    to: &'static str,
+    before: Vec<(usize, &'static str)>,
+    is_undone: bool,
 }
 
 /// What must be, in minor units.
@@ -70,6 +95,7 @@ struct Model {
     affiliates: Vec<Affiliate>,
     sales: Vec<Sale>,
     lines: Vec<Line>,
+    batches: Vec<Batch>,
 }
 
 /// A fifth, half away from zero: the program's rate is 20 %.
@@ -98,11 +124,14 @@ struct Walk {
     chance: Chance,
     model: Model,
     api: Api,
+    app: App,
+    program: Arc<Program>,
+    owner: AccountId,
 }
 
 impl Walk {
     async fn step(&mut self, number: usize) {
-        let kind = if self.model.affiliates.len() < 3 { 0 } else { self.chance.below(100) };
+        let kind = if self.model.affiliates.len() < 3 { 0 } else { self.chance.below(112) };
         match kind {
             0..4 => self.join(number).await,
             4..24 => self.click().await,
@@ -110,7 +139,9 @@ impl Walk {
             50..56 => self.sell_again().await,
             56..82 => self.decide().await,
             82..94 => self.refund(number).await,
-            _ => self.change_status().await,
+            94..100 => self.change_status().await,
+            100..107 => self.decide_together().await,
+            _ => self.undo().await,
         }
     }
 
@@ -160,8 +191,8 @@ impl Walk {
         let line = self.api.newest_commission(&affiliate.id).await;
         let (sale, text) = (self.model.sales.len(), answer.text);
         self.model.sales.push(Sale { id, affiliate: who, body, text, amount, commission, refunded: 0 });
-        let (status, is_reversal) = ("pending", false);
-        self.model.lines.push(Line { id: line, sale, affiliate: who, amount: commission, status, is_reversal });
+        let (status, is_reversal, batch) = ("pending", false, None);
+        self.model.lines.push(Line { id: line, sale, affiliate: who, amount: commission, status, is_reversal, batch });
     }
 
     async fn sell_again(&mut self) {
@@ -201,10 +232,73 @@ impl Walk {
         if is_legal {
             assert_eq!(answer.status, 200, "{} to {wanted}: {answer:?}", line.status);
             assert_eq!(answer.data()["commission"]["status"], wanted);
+            line.batch = if line.status == wanted { line.batch } else { None };
             line.status = wanted;
         } else {
             answer.refuses("status");
         }
+    }
+
+    /// Some lines at once, as the queue does it.
+    async fn decide_together(&mut self) {
+        if self.model.lines.is_empty() {
+            return;
+        }
+        let to = ["approved", "rejected", "paid"][self.chance.below(3)];
+        let mut places: Vec<usize> = (0..4).map(|_| self.chance.below(self.model.lines.len())).collect();
+        places.sort_unstable();
+        places.dedup();
+        let act = self.app.act(self.program.clone(), Actor::Account(self.owner));
+        let (status, id) = (Status::parse(to).unwrap(), act.id());
+        let decision = Decision { batch: id, account: self.owner, to: status, reason: Some("Because".into()) };
+        let ids: Vec<_> = places.iter().map(|place| Id::parse(&self.model.lines[*place].id).unwrap()).collect();
+        let made = self.app.db.write::<_, Refusal, _>(move |tx| {
+            Box::pin(async move { decisions::decide(tx, &act, &decision, &ids).await })
+        });
+        let outcome = made.await.unwrap();
+
+        let (number, mut before, mut sum) = (self.model.batches.len(), Vec::new(), 0);
+        for place in places {
+            let line = &mut self.model.lines[place];
+            let is_waiting = self.model.affiliates[line.affiliate].status == "pending";
+            let is_legal = match (line.status, to) {
+                ("paid", _) | ("rejected", "paid") => false,
+                (now, to) => now != to && (!is_waiting || to == "rejected"),
+            };
+            if is_legal {
+                before.push((place, line.status));
+                sum += line.amount;
+                (line.status, line.batch) = (to, Some(number));
+            }
+        }
+        assert_eq!((outcome.count, outcome.sum), (i64::try_from(before.len()).unwrap(), sum));
+        if !before.is_empty() {
+            self.model.batches.push(Batch { id, to, before, is_undone: false });
+        }
+    }
+
+    async fn undo(&mut self) {
+        if self.model.batches.is_empty() {
+            return;
+        }
+        let number = self.chance.below(self.model.batches.len());
+        let batch = &mut self.model.batches[number];
+        let (act, id) = (self.app.act(self.program.clone(), Actor::Account(self.owner)), batch.id);
+        let made =
+            self.app.db.write::<_, Refusal, _>(move |tx| Box::pin(async move { decisions::undo(tx, &act, id).await }));
+        let undone = made.await;
+        assert_eq!(undone.is_err(), batch.is_undone, "once");
+        let Ok((_, outcome)) = undone else { return };
+        batch.is_undone = true;
+        let mut sum = 0;
+        for (place, before) in &batch.before {
+            let line = &mut self.model.lines[*place];
+            if line.batch == Some(number) && batch.to != "paid" {
+                sum += line.amount;
+                (line.status, line.batch) = (before, None);
+            }
+        }
+        assert_eq!(outcome.sum, sum);
     }
 
     async fn refund(&mut self, number: usize) {
@@ -252,8 +346,8 @@ impl Walk {
         }
         let affiliate = earned.affiliate;
         let id = self.api.newest_commission(&self.model.affiliates[affiliate].id).await;
-        let (amount, status, is_reversal) = (-back, "approved", true);
-        self.model.lines.push(Line { id, sale, affiliate, amount, status, is_reversal });
+        let (amount, status, is_reversal, batch) = (-back, "approved", true, None);
+        self.model.lines.push(Line { id, sale, affiliate, amount, status, is_reversal, batch });
     }
 
     async fn change_status(&mut self) {
@@ -330,8 +424,10 @@ fn rows(list: &Answer) -> Vec<(String, String)> {
 
 async fn walk(currency: &str, exponent: u32, seed: u64) {
     let site = Site::in_currency(currency).await;
-    let model = Model { exponent, affiliates: Vec::new(), sales: Vec::new(), lines: Vec::new() };
-    let mut walk = Walk { chance: Chance(seed), model, api: site.api.clone() };
+    let model = Model { exponent, affiliates: Vec::new(), sales: Vec::new(), lines: Vec::new(), batches: Vec::new() };
+    let owner = account(&site, "mara@example.com", true).await;
+    let (app, program) = (site.app.clone(), site.program.clone());
+    let mut walk = Walk { chance: Chance(seed), model, api: site.api.clone(), app, program, owner };
     for number in 0..STEPS {
         walk.step(number).await;
         if number % 25 == 0 {

@@ -211,7 +211,7 @@ async fn a_member_sees_their_program_and_nobody_else_does() {
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     let rows = texts(&page, "tbody tr");
     assert_eq!(rows.len(), 2, "{rows:?}");
-    assert!(rows[1].starts_with("<script>alert(1)</script>x@example.com active 1 2 USD 40.00 USD 0.00"), "{rows:?}");
+    assert!(rows[1].starts_with("<script>alert(1)</script>x@example.com Active 1 2 USD 40.00 USD 0.00"), "{rows:?}");
     assert_eq!(texts(&page, ".tabs a")[..2], ["Active 2", "Pending 0"]);
     assert!(texts(&page, "main script").is_empty(), "stored text is inert");
     let page = member.get("/m/acme/commissions").await;

@@ -7,10 +7,11 @@ use super::{account, actor, affiliates::Row, queue::Row as Commission};
 use crate::{
     app::App,
     domain::{
-        affiliate::PaymentMethod,
+        affiliate::{OwnRate, PaymentMethod, rate_at},
         code::Code,
         email::Email,
         id::{self, AffiliateId, Id},
+        money::Rate,
         role::Permission,
         text,
         time::Time,
@@ -22,7 +23,7 @@ use crate::{
         roster::{self, Customer, Note},
     },
     web::{
-        caller::{Caller, ManagesAffiliates, Reads},
+        caller::{Caller, Configures, ManagesAffiliates, Reads},
         failure::Failure,
         filters,
         form::Form,
@@ -72,7 +73,12 @@ struct Show {
     notes: Vec<Note>,
     events: Vec<Event>,
     form: Form,
+    /// What a sale earns now, the program's own, and what is to come, soonest first.
+    rate: Rate,
+    program_rate: Rate,
+    coming: Vec<(Time, Rate)>,
     may_manage: bool,
+    may_configure: bool,
 }
 
 impl Show {
@@ -106,7 +112,15 @@ async fn page(app: &App, me: &Caller, id: AffiliateId, tab: &'static str, form: 
     let unknown = || Failure::not_found("affiliate");
     let line = roster::one(&mut tx, program, id).await?.ok_or_else(unknown)?;
     let details = store::affiliates::details(&mut tx, program, id).await?.ok_or_else(unknown)?;
+    let own = store::rates::of(&mut tx, id).await?;
+    let to_come = own.iter().filter(|own| own.starts_at > now);
+    let mut coming: Vec<_> = to_come.map(|own| (own.starts_at, own.rate.unwrap_or(me.program.rate))).collect();
+    coming.reverse();
     let mut show = Show {
+        rate: rate_at(me.program.rate, &own, now),
+        program_rate: me.program.rate,
+        coming,
+        may_configure: me.grants.allow(Permission::Settings),
         slug: me.program.slug.clone(),
         row: Row::new(line, currency),
         tab,
@@ -225,6 +239,33 @@ pub async fn update(
         }
     }
     Ok(Reply::invalid(EditPage { slug, id, name: line.name, form }))
+}
+
+/// Another rate for what they sell from a day on.
+pub async fn set_rate(
+    me: Configures,
+    State(app): State<App>,
+    PathId(id): PathId<id::Affiliate>,
+    mut form: Form,
+) -> Result<Reply, Failure> {
+    let now = app.clock.now();
+    let rate = form.read_filled("rate", Rate::parse);
+    let from = form.read_filled("from", Time::parse_date).unwrap_or(now);
+    // A day that has begun begins now.
+    let starts_at = if from.day() == now.day() { now } else { from };
+    if form.is_good() {
+        let (act, own) = (me.act(&app), OwnRate { starts_at, rate });
+        let done = app.db.write(move |tx| Box::pin(async move { flow::set_rate(tx, &act, id, own).await })).await;
+        match done {
+            Ok(()) => {
+                let rate = rate.unwrap_or(me.program.rate);
+                let notice = Notice::done(format!("Sales from {} on earn {rate}.", starts_at.date()));
+                return Ok(Reply::done(format!("/m/{}/affiliates/{id}", me.program.slug), notice));
+            }
+            Err(refusal) => form.refused(refusal)?,
+        }
+    }
+    Ok(Reply::invalid(page(&app, &me, id, "", form).await?))
 }
 
 pub async fn note(

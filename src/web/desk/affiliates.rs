@@ -154,6 +154,20 @@ impl Row {
     }
 }
 
+impl Row {
+    pub fn status(&self) -> &'static str {
+        in_words(self.line.status)
+    }
+}
+
+fn in_words(status: Status) -> &'static str {
+    match status {
+        Status::Active => "Active",
+        Status::Pending => "Pending",
+        Status::Blocked => "Blocked",
+    }
+}
+
 struct Tab {
     href: String,
     label: &'static str,
@@ -306,6 +320,10 @@ fn past(to: Status) -> &'static str {
 }
 
 impl Ask {
+    fn status(line: &Line) -> &'static str {
+        in_words(line.status)
+    }
+
     /// What it means, before it is done.
     fn meaning(&self) -> &'static str {
         match self.to {

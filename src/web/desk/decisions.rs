@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 
 use super::{
-    account, counted,
+    account, counted, forget_sums,
     queue::{Row, View},
     style,
 };
@@ -218,6 +218,7 @@ pub async fn create(me: Decides, State(app): State<App>, mut form: Form) -> Resu
             .db
             .write::<_, Refusal, _>(move |tx| Box::pin(async move { flow::decide(tx, &act, &decision, &step).await }));
         outcome.add(work.await?);
+        forget_sums(&app, me.program.id);
     }
     let sum = me.program.currency.of(outcome.sum);
     let mut notice = told(style, &outcome, past(scope.to), sum);
@@ -300,5 +301,6 @@ pub async fn undo(me: Decides, State(app): State<App>, PathId(id): PathId<id::Ba
         }
         Err(other) => return Err(other.into()),
     };
+    forget_sums(&app, me.program.id);
     Ok(Reply::done_here(told(style, &outcome, "put back", me.program.currency.of(outcome.sum))))
 }

@@ -1,9 +1,11 @@
 //! A merchant's first page: what to do, how it goes, and what is still to be set up.
 
+use std::{sync::Arc, time::Instant};
+
 use askama::Template;
 use axum::extract::State;
 
-use super::{queue::Row, style};
+use super::{OLD, is_large, queue::Row, style};
 use crate::{
     app::App,
     domain::{
@@ -22,6 +24,7 @@ use crate::{
         totals,
     },
     web::{
+        caches::Whole,
         caller::{Caller, Reads},
         chart::{Bar, Chart},
         failure::Failure,
@@ -85,7 +88,8 @@ pub async fn show(me: Reads, State(app): State<App>, query: Query) -> Result<Rep
     let days = days.unwrap_or(30);
     let (program, currency, now) = (me.program.id, me.program.currency, app.clock.now());
     let mut tx = app.db.read().await?;
-    let standing = days::standing(&mut tx, program).await?;
+    let whole = whole(&mut tx, &app, &me, now).await?;
+    let standing = whole.standing;
     let applications = totals::affiliates(&mut tx, program, Some(affiliate::Status::Pending)).await?;
     let affiliates = totals::affiliates(&mut tx, program, None).await?;
     let has_key = keys::any(&mut tx, program).await?;
@@ -93,7 +97,7 @@ pub async fn show(me: Reads, State(app): State<App>, query: Query) -> Result<Rep
     let done = steps.iter().filter(|step| step.is_done).count();
 
     let today = now.day();
-    let all = of_days(&mut tx, &app, &me, today - 2 * days + 1, now).await?;
+    let all = of_days(&mut tx, &app, &me, today - 2 * days + 1, now, &whole.today).await?;
     let (before, period): (Vec<_>, Vec<_>) = all.into_iter().partition(|day| day.day <= today - days);
     let since = |back: i64| Id::first_of(Time::from_ms((today - back + 1) * DAY_MS));
     let joined: [AffiliateId; 3] = [since(2 * days), since(days), Id::new(i64::MAX)];
@@ -102,7 +106,6 @@ pub async fn show(me: Reads, State(app): State<App>, query: Query) -> Result<Rep
         days::joined(&mut tx, program, joined[1], joined[2]).await?,
     ];
     let style = style(&mut tx, &me).await?;
-    let top = days::top(&mut tx, program, 8).await?;
     let filter = Filter { status: None, only: Only::All };
     let latest = queue::page(&mut tx, program, filter, Id::new(i64::MAX), 8).await?;
     Ok(Reply::page(Home {
@@ -118,22 +121,52 @@ pub async fn show(me: Reads, State(app): State<App>, query: Query) -> Result<Rep
         days,
         figures: figures(&me, &before, &period, joined),
         chart: chart(&period, today, days, currency, style),
-        best: top.into_iter().map(|top| Best { sales: currency.of(top.sales_minor), top }).collect(),
+        best: whole.top.iter().map(|top| Best { sales: currency.of(top.sales_minor), top: top.clone() }).collect(),
         latest: latest.into_iter().map(|line| Row::new(line, currency, now)).collect(),
     }))
 }
 
-/// The days from `first` to today: those that are over from memory, the others as they are now.
-async fn of_days(tx: &mut Tx, app: &App, me: &Caller, first: i64, now: Time) -> Result<Vec<Day>, Failure> {
-    let (program, today) = (me.program.id, now.day());
-    let over = Time::from_ms(now.ms() - LATE_MS).day() - 1;
+/// The last day that nobody writes to any more.
+fn over(now: Time) -> i64 {
+    Time::from_ms(now.ms() - LATE_MS).day() - 1
+}
+
+/// What all affiliates come to together.
+async fn whole(tx: &mut Tx, app: &App, me: &Caller, now: Time) -> Result<Arc<Whole>, Failure> {
+    let program = me.program.id;
+    let is_large = is_large(tx, program).await?;
+    if is_large && let Some(known) = app.caches.standings.get_within(&program, OLD) {
+        return Ok(known);
+    }
+    let since = Instant::now();
+    let whole = Arc::new(Whole {
+        standing: days::standing(tx, program).await?,
+        top: days::top(tx, program, 8).await?,
+        today: days::of_program(tx, program, over(now) + 1, now.day()).await?,
+    });
+    if is_large {
+        app.caches.standings.put(program, Arc::clone(&whole), since);
+    }
+    Ok(whole)
+}
+
+/// The days from `first` to today: those that are over from memory, and these others.
+async fn of_days(
+    tx: &mut Tx,
+    app: &App,
+    me: &Caller,
+    first: i64,
+    now: Time,
+    others: &[Day],
+) -> Result<Vec<Day>, Failure> {
+    let (program, over) = (me.program.id, over(now));
     let (mut all, missing) = app.caches.days.known(program, first..=over);
     if let Some((from, to)) = missing {
         let found = days::of_program(tx, program, from, to).await?;
         app.caches.days.keep(program, from..=to, &found);
         all = app.caches.days.known(program, first..=over).0;
     }
-    all.extend(days::of_program(tx, program, over + 1, today).await?);
+    all.extend(others.iter().filter(|day| day.day > over));
     Ok(all)
 }
 

@@ -8,11 +8,21 @@ pub mod decisions;
 pub mod home;
 pub mod queue;
 
+use std::time::{Duration, Instant};
+
 use super::{audit::name as actor, caller::Caller};
 use crate::{
-    domain::{id::AccountId, locale::NumberStyle},
+    app::App,
+    domain::{
+        id::{AccountId, ProgramId},
+        locale::NumberStyle,
+    },
     flows::Actor,
-    store::{self, Tx, accounts},
+    store::{
+        self, Tx, accounts,
+        queue::{self as stored, Sums},
+        totals,
+    },
 };
 
 /// The account behind a page's caller; a key has no pages.
@@ -21,6 +31,36 @@ fn account(me: &Caller) -> Option<AccountId> {
         Actor::Account(account) => Some(account),
         Actor::Key(_) | Actor::CommandLine => None,
     }
+}
+
+/// With more affiliates than this, figures over all of them may be as old as [`OLD`]: each is summed from as
+/// many rows as there are affiliates, and counting them as they change would make every sale wait for the
+/// other sales of its program.
+const LARGE: i64 = 1_000;
+const OLD: Duration = Duration::from_secs(5);
+
+async fn is_large(tx: &mut Tx, program: ProgramId) -> Result<bool, store::Error> {
+    Ok(totals::affiliates(tx, program, None).await? > LARGE)
+}
+
+/// How many commissions there are of each status; what was decided here is always in it.
+async fn sums(tx: &mut Tx, app: &App, program: ProgramId) -> Result<Sums, store::Error> {
+    if !is_large(tx, program).await? {
+        return stored::sums(tx, program, None).await;
+    }
+    if let Some(known) = app.caches.sums.get_within(&program, OLD) {
+        return Ok(known);
+    }
+    let since = Instant::now();
+    let sums = stored::sums(tx, program, None).await?;
+    app.caches.sums.put(program, sums, since);
+    Ok(sums)
+}
+
+/// After a decision: what is remembered of the program's sums is no longer so.
+fn forget_sums(app: &App, program: ProgramId) {
+    app.caches.sums.forget(&program);
+    app.caches.standings.forget(&program);
 }
 
 /// How the reader likes their numbers, for what is said in a notice.

@@ -302,7 +302,10 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
         Ok(Only::Affiliate(id)) => Some(id),
         _ => None,
     };
-    let sums = queue::sums(&mut tx, me.program.id, of).await?;
+    let sums = match of {
+        None => super::sums(&mut tx, &app, me.program.id).await?,
+        Some(_) => queue::sums(&mut tx, me.program.id, of).await?,
+    };
     let mut page = Queue {
         tabs: tabs(&view, &sums),
         rows: Vec::new(),
