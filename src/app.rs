@@ -5,8 +5,11 @@ use std::{ops::Deref, sync::Arc};
 use crate::{
     clock::Clock,
     config::Config,
-    domain::{id::Ids, program::Program},
-    flows::{Act, Actor},
+    domain::{
+        id::{AccountId, Ids},
+        program::Program,
+    },
+    flows::{Act, Actor, credentials::By},
     secret::SecretKey,
     store::{self, Db, migrate},
     web::caches::Caches,
@@ -51,6 +54,10 @@ impl App {
 
     pub fn act(&self, program: Arc<Program>, actor: Actor) -> Act {
         Act { program, actor, now: self.clock.now(), ids: Arc::clone(&self.ids), secret: Arc::clone(&self.secret) }
+    }
+
+    pub fn by(&self, account: AccountId) -> By {
+        By { account, now: self.clock.now(), ids: Arc::clone(&self.ids), secret: Arc::clone(&self.secret) }
     }
 }
 

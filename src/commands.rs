@@ -14,12 +14,14 @@ use crate::{
         email::Email,
         key::Scope,
         money::{Currency, Rate},
+        one_time_link::Purpose,
         program::{self, Program},
         text,
     },
     flows::{
         Act, Actor, Refusal,
         accounts::{self, NewAccount},
+        one_time_links::{self, NewLink},
         programs,
     },
     password,
@@ -224,17 +226,21 @@ async fn create_user(app: &App, email: &str, name: String, password_stdin: bool)
         password::check(&given).map_err(about("the password"))?;
         password_hash = Some(password::hash(given).await.ok_or("the password could not be hashed")?);
     }
-    let (ids, now, has_password) = (Arc::clone(&app.ids), app.clock.now(), password_hash.is_some());
+    let (ids, secret) = (Arc::clone(&app.ids), Arc::clone(&app.secret));
+    let (now, has_password) = (app.clock.now(), password_hash.is_some());
     let new = NewAccount { email, name, password_hash };
     let link = app.db.write(move |tx| {
         Box::pin(async move {
             let id = accounts::create(tx, &ids, now, &new).await?;
-            let link = if has_password { None } else { Some(accounts::sign_in_link(tx, id, now).await?) };
-            Ok::<_, Refusal>(link)
+            if has_password {
+                return Ok(None);
+            }
+            let link = NewLink::sign_in(id, &new.email);
+            Ok::<_, Refusal>(Some(one_time_links::create(tx, &ids, &secret, now, link).await?))
         })
     });
-    if let Some(secret) = link.await? {
-        println!("{}login/link/{}", app.config.base_url, secret.as_str());
+    if let Some(link) = link.await? {
+        println!("{}{}", app.config.base_url, one_time_links::path(&app.secret, Purpose::SignIn, link));
     }
     Ok(Outcome::Fine)
 }

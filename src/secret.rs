@@ -1,11 +1,19 @@
-//! The installation's secret: 32 bytes from the settings or from a file of its own, used for keyed hashes.
+//! The installation's secret: 32 bytes from the settings or from a file of its own, used for keyed hashes and
+//! to seal what must be read again but not by whoever reads the database.
 
 use std::fmt;
 
-use hmac::{Hmac, KeyInit, Mac};
+use chacha20poly1305::{
+    XChaCha20Poly1305, XNonce,
+    aead::{Aead, KeyInit as _, Payload},
+};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::domain::Issue;
+use crate::domain::{Issue, key::hex};
+
+/// Bytes of a sealed text's nonce: random ones never meet.
+const NONCE: usize = 24;
 
 pub struct SecretKey([u8; 32]);
 
@@ -23,11 +31,7 @@ impl SecretKey {
         if text.len() != 64 || !text.is_ascii() {
             return Err(issue());
         }
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| issue())?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| issue())?;
-        }
+        let bytes = from_hex(text).and_then(|bytes| bytes.try_into().ok()).ok_or_else(issue)?;
         Ok(Self(bytes))
     }
 
@@ -45,6 +49,35 @@ impl SecretKey {
         let hash = self.hash(purpose, text);
         i64::from_be_bytes(std::array::from_fn(|byte| hash[byte]))
     }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        // A key of its own: what a keyed hash shows tells nothing about what is sealed.
+        XChaCha20Poly1305::new(&self.hash("seal", "").into())
+    }
+
+    /// Encrypts for the database. What is sealed opens with the same `purpose` only, which also names the row
+    /// where it belongs: `two-step acct_…`. `None` only where the text is larger than any here.
+    pub fn seal(&self, purpose: &str, plain: &[u8]) -> Option<String> {
+        let nonce: [u8; NONCE] = rand::random();
+        let sealed =
+            self.cipher().encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: purpose.as_bytes() }).ok()?;
+        Some(hex(&nonce) + &hex(&sealed))
+    }
+
+    /// What was sealed; `None` where it was sealed for another purpose, with another secret, or changed.
+    pub fn open(&self, purpose: &str, sealed: &str) -> Option<Vec<u8>> {
+        let bytes = from_hex(sealed)?;
+        let (nonce, sealed) = bytes.split_first_chunk::<NONCE>()?;
+        self.cipher().decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: purpose.as_bytes() }).ok()
+    }
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
+        return None;
+    }
+    let pairs = text.as_bytes().chunks(2);
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 impl fmt::Debug for SecretKey {
@@ -65,5 +98,21 @@ mod tests {
         assert_ne!(one.short_hash("ip", "x"), two.short_hash("ip", "x"));
         assert!(SecretKey::parse(&"0a".repeat(32)).is_ok());
         assert!(SecretKey::parse("short").is_err() && SecretKey::parse(&"zz".repeat(32)).is_err());
+    }
+
+    #[test]
+    fn what_is_sealed_opens_with_the_same_secret_for_the_same_purpose() {
+        let (one, two) = (SecretKey::new([1; 32]), SecretKey::new([2; 32]));
+        let sealed = one.seal("two-step a", b"words").unwrap();
+        assert_eq!(one.open("two-step a", &sealed).as_deref(), Some(&b"words"[..]));
+        assert_ne!(one.seal("two-step a", b"words").unwrap(), sealed, "nobody sees that two are the same");
+        let changed = format!("{}{}", &sealed[..sealed.len() - 1], if sealed.ends_with('0') { '1' } else { '0' });
+        for wrong in
+            [two.open("two-step a", &sealed), one.open("two-step b", &sealed), one.open("two-step a", &changed)]
+        {
+            assert_eq!(wrong, None);
+        }
+        assert_eq!(one.open("two-step a", "00"), None);
+        assert_eq!(one.open("two-step a", "é"), None);
     }
 }

@@ -13,6 +13,11 @@ CREATE TABLE accounts (
   email_key TEXT NOT NULL UNIQUE,
   name TEXT NOT NULL,
   password_hash TEXT,
+  -- How they like to read.
+  theme TEXT NOT NULL DEFAULT 'system' CHECK (theme IN ('system', 'light', 'dark')),
+  number_style TEXT NOT NULL DEFAULT 'comma' CHECK (number_style IN ('comma', 'point', 'space', 'apostrophe')),
+  time_zone TEXT NOT NULL DEFAULT 'UTC',
+  has_shortcuts BOOLEAN NOT NULL DEFAULT TRUE,
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL
 );
@@ -27,13 +32,6 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_account ON sessions (account_id);
 CREATE INDEX sessions_expiry ON sessions (expires_at);
-
-CREATE TABLE sign_in_links (
-  token_hash TEXT NOT NULL PRIMARY KEY,
-  account_id BIGINT NOT NULL REFERENCES accounts (id),
-  expires_at BIGINT NOT NULL,
-  used_at BIGINT
-);
 
 -- The one-time address under which the first account and program are made.
 CREATE TABLE setup_tokens (

@@ -4,7 +4,10 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::affiliate::words;
+use super::{
+    affiliate::words,
+    role::{Grants, Permission},
+};
 
 pub const PREFIX: &str = "ofs_";
 const RANDOM_LENGTH: usize = 40;
@@ -16,6 +19,17 @@ words! {
     /// Full: everything. Read: every GET. Track: the two tracking POSTs.
     Scope as KeyScope { Full = "full", Read = "read", Track = "track" }
     "must be one of full, read, track"
+}
+
+impl Scope {
+    pub const fn grants(self) -> Grants {
+        use Permission::{Affiliates, Commissions, Payouts, Read, Track};
+        match self {
+            Self::Full => Grants::of(&[Read, Track, Affiliates, Commissions, Payouts]),
+            Self::Read => Grants::of(&[Read]),
+            Self::Track => Grants::of(&[Track]),
+        }
+    }
 }
 
 /// A key in clear. It is shown once, when it is made, and never written to a log.

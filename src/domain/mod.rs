@@ -7,14 +7,20 @@ pub mod bucket;
 pub mod code;
 pub mod commission;
 pub mod decimal;
+pub mod device;
 pub mod email;
 pub mod id;
 pub mod key;
+pub mod locale;
+pub mod message;
 pub mod money;
+pub mod one_time_link;
 pub mod program;
 pub mod refund;
+pub mod role;
 pub mod text;
 pub mod time;
+pub mod two_step;
 
 use std::borrow::Cow;
 

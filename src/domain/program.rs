@@ -46,6 +46,30 @@ impl Program {
     }
 }
 
+/// One setting that differs: its name, before, after.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Difference {
+    pub setting: &'static str,
+    pub before: String,
+    pub after: String,
+}
+
+/// What a change of settings changes.
+pub fn differences(before: &Program, after: &Program) -> Vec<Difference> {
+    let words = |program: &Program| {
+        [
+            ("Name", program.name.clone()),
+            ("Commission", program.rate.to_string()),
+            ("Attribution window", format!("{} days", program.attribution_days)),
+            ("Landing page", program.landing_url.as_ref().map_or("none".into(), ToString::to_string)),
+            ("Allowed domains", if program.domains.is_empty() { "none".into() } else { program.domains.join(", ") }),
+        ]
+    };
+    let pairs = words(before).into_iter().zip(words(after));
+    let difference = |((setting, before), (_, after))| Difference { setting, before, after };
+    pairs.map(difference).filter(|difference| difference.before != difference.after).collect()
+}
+
 /// Adds the click to a destination's query.
 pub fn with_click(mut url: Url, click: ClickId) -> Url {
     url.query_pairs_mut().append_pair(CLICK_PARAMETER, &click.to_string());
@@ -142,6 +166,15 @@ mod tests {
     fn the_click_joins_the_query() {
         let url = with_click(landing_url("https://a.example/?x=1#y").unwrap(), Id::new(1));
         assert_eq!(url.as_str(), "https://a.example/?x=1&clickId=click_0000000000001#y");
+    }
+
+    #[test]
+    fn only_what_differs_is_told() {
+        let after = Program { rate: Rate::from_basis_points(2_500), domains: Vec::new(), ..program() };
+        let told = differences(&program(), &after);
+        let words: Vec<_> = told.iter().map(|d| (d.setting, d.before.as_str(), d.after.as_str())).collect();
+        assert_eq!(words, [("Commission", "20%", "25%"), ("Allowed domains", "acme.example, shop.test", "none")]);
+        assert!(differences(&after, &after).is_empty());
     }
 
     #[test]

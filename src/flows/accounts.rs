@@ -1,4 +1,4 @@
-//! Accounts: made on the command line or at set-up, and let in once by a link.
+//! Accounts: made on the command line or at set-up.
 
 use super::{Act, Change, Refusal, programs};
 use crate::{
@@ -10,9 +10,6 @@ use crate::{
     },
     store::{Error, Tx, accounts, audit},
 };
-
-/// How long a sign-in link is good for.
-pub const LINK_MINUTES: i64 = 15;
 
 #[derive(Debug)]
 pub struct NewAccount {
@@ -40,16 +37,6 @@ pub async fn create(tx: &mut Tx, ids: &Ids, now: Time, new: &NewAccount) -> Resu
     };
     audit::record(tx, ids.next(now), event).await?;
     Ok(id)
-}
-
-/// A token that signs the account in once, within [`LINK_MINUTES`].
-///
-/// # Errors
-/// The database's.
-pub async fn sign_in_link(tx: &mut Tx, account: AccountId, now: Time) -> Result<Secret, Error> {
-    let secret = Secret::generate(rand::random);
-    accounts::add_sign_in_link(tx, &hash(secret.as_str()), account, now.plus_seconds(LINK_MINUTES * 60)).await?;
-    Ok(secret)
 }
 
 /// The address under which the first account and program are made, while there is no account: its token.

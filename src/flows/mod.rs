@@ -5,8 +5,13 @@ pub mod accounts;
 pub mod affiliates;
 pub mod commissions;
 pub mod conversions;
+pub mod credentials;
+pub mod mails;
+pub mod one_time_links;
 pub mod programs;
 pub mod refunds;
+pub mod team;
+pub mod two_steps;
 
 use std::{borrow::Cow, fmt, sync::Arc};
 

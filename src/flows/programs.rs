@@ -3,10 +3,11 @@
 use super::{Act, Change, Refusal};
 use crate::{
     domain::{
-        id::{AccountId, ProgramId},
+        id::{AccountId, KeyId, ProgramId},
         key::{Scope, Secret},
         money::Currency,
-        program::{DEFAULT_ATTRIBUTION_DAYS, DEFAULT_RATE, Program},
+        program::{DEFAULT_ATTRIBUTION_DAYS, DEFAULT_RATE, Difference, Program, differences},
+        role::Role,
         time::Time,
     },
     store::{Tx, accounts, keys, programs, totals},
@@ -21,29 +22,28 @@ pub async fn create(tx: &mut Tx, act: &Act, owner: AccountId) -> Result<(), Refu
         return Err(Refusal::field("slug", "is already taken"));
     }
     totals::start_program(tx, act.program.id).await?;
-    accounts::join(tx, owner, act.program.id, "owner", act.now).await?;
+    accounts::join(tx, owner, act.program.id, Role::Owner, act.now).await?;
     Ok(act.audit(tx, "program.created", act.program.id, Change::default()).await?)
 }
 
-/// Stores the settings of `after`, a changed copy of `act.program`.
+/// Stores the settings of `after`, a changed copy of `act.program`; what differs.
 ///
 /// # Errors
 /// The database's.
-pub async fn change(tx: &mut Tx, act: &Act, after: &Program) -> Result<(), Refusal> {
+pub async fn change(tx: &mut Tx, act: &Act, after: &Program) -> Result<Vec<Difference>, Refusal> {
+    let differences = differences(&act.program, after);
+    if differences.is_empty() {
+        return Ok(differences);
+    }
     programs::update(tx, after, act.now).await?;
-    let words = |program: &Program| {
-        let landing = program.landing_url.as_ref().map_or("", |url| url.as_str());
-        format!(
-            "name {}, commission {}, attribution days {}, landing page {landing}, domains {}",
-            program.name,
-            program.rate,
-            program.attribution_days,
-            program.domains.join(", ")
-        )
+    let words = |side: fn(&Difference) -> &str| {
+        let each = differences.iter().map(|one| format!("{}: {}", one.setting, side(one)));
+        each.collect::<Vec<_>>().join("; ")
     };
-    let (before, after_words) = (words(&act.program), words(after));
-    let change = Change { before: Some(&before), after: Some(&after_words), reason: None };
-    Ok(act.audit(tx, "program.changed", act.program.id, change).await?)
+    let (before, after) = (words(|one| &one.before), words(|one| &one.after));
+    let change = Change { before: Some(&before), after: Some(&after), reason: None };
+    act.audit(tx, "program.changed", act.program.id, change).await?;
+    Ok(differences)
 }
 
 /// Makes a key; the secret is shown once, here.
@@ -78,6 +78,23 @@ pub async fn revoke_key(tx: &mut Tx, act: &Act, prefix: &str) -> Result<(), Refu
             Refusal::field("prefix", "stands for more than one key")
         });
     };
+    revoke(tx, act, id, prefix).await
+}
+
+/// Revokes one key. One that is revoked already stays so.
+///
+/// # Errors
+/// When the program has no such key.
+pub async fn revoke_key_by_id(tx: &mut Tx, act: &Act, id: KeyId) -> Result<(), Refusal> {
+    let all = keys::list(tx, act.program.id).await?;
+    let key = all.into_iter().find(|key| key.id == id).ok_or(Refusal::NotFound("key"))?;
+    if key.revoked_at.is_some() {
+        return Ok(());
+    }
+    revoke(tx, act, id, &key.prefix).await
+}
+
+async fn revoke(tx: &mut Tx, act: &Act, id: KeyId, prefix: &str) -> Result<(), Refusal> {
     keys::revoke(tx, id, act.now).await?;
     Ok(act.audit(tx, "key.revoked", id, Change { before: Some(prefix), ..Change::default() }).await?)
 }

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use crate::{
     app::App,
     domain::time::Time,
-    store::{Error, Tx, accounts, idempotency, jobs, sessions},
+    store::{Error, Tx, idempotency, jobs, one_time_links, sessions},
 };
 
 /// How long a claimed job is one server's alone.
@@ -54,7 +54,7 @@ async fn perform(tx: &mut Tx, kind: String, id: crate::domain::id::Id<jobs::JobR
         SWEEP => {
             idempotency::forget(tx, now).await?;
             sessions::forget(tx, now).await?;
-            accounts::forget_sign_in_links(tx, now).await?;
+            one_time_links::forget(tx, now).await?;
             jobs::run_again_at(tx, id, now.plus_seconds(SWEEP_EVERY_SECONDS)).await
         }
         unknown => Err(Error::Corrupt(format!("job kind {unknown}"))),

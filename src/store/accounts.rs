@@ -1,9 +1,11 @@
-//! People who sign in, the programs they work for, and the links that let them in once.
+//! People who sign in, the programs they work for, and the address under which the first of them is made.
 
-use super::{Error, Tx, execute, fetch_one, fetch_optional, row};
+use super::{Error, Tx, execute, fetch_all, fetch_one, fetch_optional, row};
 use crate::domain::{
     email::Email,
     id::{AccountId, ProgramId},
+    locale::{NumberStyle, Theme},
+    role::Role,
     time::Time,
 };
 
@@ -14,6 +16,49 @@ row! {
         pub name: String,
         pub password_hash: Option<String>,
     }
+}
+
+row! {
+    /// Who is signed in and how they like to read.
+    #[derive(Debug, Clone)]
+    pub struct Person {
+        pub email: String,
+        pub name: String,
+        pub theme: Theme,
+        pub number_style: NumberStyle,
+        pub time_zone: String,
+        pub has_shortcuts: bool,
+    }
+}
+
+pub async fn person(tx: &mut Tx, id: AccountId) -> Result<Option<Person>, Error> {
+    fetch_optional!(
+        Person,
+        tx,
+        "SELECT email, name, theme, number_style, time_zone, has_shortcuts FROM accounts WHERE id = $1",
+        id
+    )
+}
+
+row! {
+    /// A program that the account works for.
+    #[derive(Debug, Clone)]
+    pub struct Membership {
+        pub slug: String,
+        pub name: String,
+        pub role: Role,
+    }
+}
+
+/// The programs that the account works for, the one joined last first.
+pub async fn memberships(tx: &mut Tx, account: AccountId) -> Result<Vec<Membership>, Error> {
+    fetch_all!(
+        Membership,
+        tx,
+        "SELECT p.slug, p.name, m.role FROM memberships m JOIN programs p ON p.id = m.program_id
+         WHERE m.account_id = $1 ORDER BY m.created_at DESC, p.id DESC",
+        account
+    )
 }
 
 /// Makes the account; `false` where the address has one already.
@@ -51,7 +96,7 @@ pub async fn by_id(tx: &mut Tx, id: AccountId) -> Result<Option<Account>, Error>
     fetch_optional!(Account, tx, "SELECT id, email, name, password_hash FROM accounts WHERE id = $1", id)
 }
 
-pub async fn join(tx: &mut Tx, account: AccountId, program: ProgramId, role: &str, now: Time) -> Result<(), Error> {
+pub async fn join(tx: &mut Tx, account: AccountId, program: ProgramId, role: Role, now: Time) -> Result<(), Error> {
     execute!(
         tx,
         "INSERT INTO memberships (account_id, program_id, role, created_at) VALUES ($1, $2, $3, $4)",
@@ -64,9 +109,9 @@ pub async fn join(tx: &mut Tx, account: AccountId, program: ProgramId, role: &st
 }
 
 /// The account's role in a program, if it has one.
-pub async fn role(tx: &mut Tx, account: AccountId, program: ProgramId) -> Result<Option<String>, Error> {
+pub async fn role(tx: &mut Tx, account: AccountId, program: ProgramId) -> Result<Option<Role>, Error> {
     let row = fetch_optional!(
-        (String,),
+        (Role,),
         tx,
         "SELECT role FROM memberships WHERE account_id = $1 AND program_id = $2",
         account,
@@ -75,16 +120,40 @@ pub async fn role(tx: &mut Tx, account: AccountId, program: ProgramId) -> Result
     Ok(row.map(|(role,)| role))
 }
 
-/// The slug of the program that the account joined last, for the page after signing in.
-pub async fn home(tx: &mut Tx, account: AccountId) -> Result<Option<String>, Error> {
-    let row = fetch_optional!(
-        (String,),
+/// Stores how the person is called and likes to read.
+pub async fn change_person(tx: &mut Tx, id: AccountId, person: &Person, now: Time) -> Result<(), Error> {
+    execute!(
         tx,
-        "SELECT p.slug FROM memberships m JOIN programs p ON p.id = m.program_id
-         WHERE m.account_id = $1 ORDER BY m.created_at DESC, p.id DESC LIMIT 1",
-        account
+        "UPDATE accounts SET name = $2, theme = $3, number_style = $4, time_zone = $5, has_shortcuts = $6, updated_at = $7
+         WHERE id = $1",
+        id,
+        &person.name,
+        person.theme,
+        person.number_style,
+        &person.time_zone,
+        person.has_shortcuts,
+        now
+    )
+    .map(drop)
+}
+
+pub async fn set_password(tx: &mut Tx, id: AccountId, password_hash: &str, now: Time) -> Result<(), Error> {
+    execute!(tx, "UPDATE accounts SET password_hash = $2, updated_at = $3 WHERE id = $1", id, password_hash, now)
+        .map(drop)
+}
+
+/// Gives the account another address; `false` where another account has it.
+pub async fn set_email(tx: &mut Tx, id: AccountId, email: &Email, now: Time) -> Result<bool, Error> {
+    let changed = execute!(
+        tx,
+        "UPDATE accounts SET email = $2, email_key = $3, updated_at = $4
+         WHERE id = $1 AND NOT EXISTS (SELECT id FROM accounts WHERE email_key = $3 AND id <> $1)",
+        id,
+        email.as_str(),
+        email.key(),
+        now
     )?;
-    Ok(row.map(|(slug,)| slug))
+    Ok(changed == 1)
 }
 
 pub async fn any(tx: &mut Tx) -> Result<bool, Error> {
@@ -92,43 +161,7 @@ pub async fn any(tx: &mut Tx) -> Result<bool, Error> {
     Ok(any)
 }
 
-// One-time links -------------------------------------------------------------------------------------
-
-pub async fn add_sign_in_link(tx: &mut Tx, token_hash: &str, account: AccountId, expires: Time) -> Result<(), Error> {
-    execute!(
-        tx,
-        "INSERT INTO sign_in_links (token_hash, account_id, expires_at) VALUES ($1, $2, $3)",
-        token_hash,
-        account,
-        expires
-    )
-    .map(drop)
-}
-
-/// Whose link it is, while it is good.
-pub async fn sign_in_link(tx: &mut Tx, token_hash: &str, now: Time) -> Result<Option<AccountId>, Error> {
-    let row = fetch_optional!(
-        (AccountId,),
-        tx,
-        "SELECT account_id FROM sign_in_links WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2",
-        token_hash,
-        now
-    )?;
-    Ok(row.map(|(account,)| account))
-}
-
-/// Uses the link up; the account for the one caller who does.
-pub async fn use_sign_in_link(tx: &mut Tx, token_hash: &str, now: Time) -> Result<Option<AccountId>, Error> {
-    let row = fetch_optional!(
-        (AccountId,),
-        tx,
-        "UPDATE sign_in_links SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2
-         RETURNING account_id",
-        token_hash,
-        now
-    )?;
-    Ok(row.map(|(account,)| account))
-}
+// The set-up address -----------------------------------------------------------------------------------
 
 /// Replaces the set-up address: only the newest one works.
 pub async fn set_setup_token(tx: &mut Tx, token_hash: &str, now: Time) -> Result<(), Error> {
@@ -144,9 +177,4 @@ pub async fn is_setup_token(tx: &mut Tx, token_hash: &str) -> Result<bool, Error
 /// Uses the set-up address up; `true` for the one caller who does.
 pub async fn use_setup_token(tx: &mut Tx, token_hash: &str) -> Result<bool, Error> {
     Ok(execute!(tx, "DELETE FROM setup_tokens WHERE token_hash = $1", token_hash)? == 1)
-}
-
-/// Deletes links that can no longer be used.
-pub async fn forget_sign_in_links(tx: &mut Tx, now: Time) -> Result<u64, Error> {
-    execute!(tx, "DELETE FROM sign_in_links WHERE expires_at <= $1", now)
 }

@@ -164,6 +164,17 @@ pub async fn update(tx: &mut Tx, id: AffiliateId, edit: &Editable, now: Time) ->
     .map(drop)
 }
 
+pub async fn by_email(tx: &mut Tx, program: ProgramId, email: &Email) -> Result<Option<AffiliateId>, Error> {
+    let row = fetch_optional!(
+        (AffiliateId,),
+        tx,
+        "SELECT id FROM affiliates WHERE program_id = $1 AND email_key = $2",
+        program,
+        email.key()
+    )?;
+    Ok(row.map(|(id,)| id))
+}
+
 /// Whether another affiliate of the program has that address.
 pub async fn is_email_taken(
     tx: &mut Tx,
@@ -193,7 +204,21 @@ pub async fn give_to(tx: &mut Tx, id: AffiliateId, account: AccountId) -> Result
 }
 
 row! {
+    pub struct Belonging {
+        pub program_id: ProgramId,
+        pub status: Status,
+    }
+}
+
+/// Where an affiliate belongs, whatever the program.
+pub async fn program_of(tx: &mut Tx, id: AffiliateId) -> Result<Option<Belonging>, Error> {
+    fetch_optional!(Belonging, tx, "SELECT program_id, status FROM affiliates WHERE id = $1", id)
+}
+
+row! {
     pub struct Earning {
+        pub id: AffiliateId,
+        pub slug: String,
         pub program: String,
         pub currency: Currency,
         pub status: Status,
@@ -207,7 +232,7 @@ pub async fn of_account(tx: &mut Tx, account: AccountId) -> Result<Vec<Earning>,
     fetch_all!(
         Earning,
         tx,
-        "SELECT p.name AS program, p.currency, a.status, t.pending_minor + t.approved_minor AS unpaid_minor, t.paid_minor
+        "SELECT a.id, p.slug, p.name AS program, p.currency, a.status, t.pending_minor + t.approved_minor AS unpaid_minor, t.paid_minor
          FROM affiliates a JOIN programs p ON p.id = a.program_id JOIN affiliate_totals t ON t.affiliate_id = a.id
          WHERE a.account_id = $1 ORDER BY a.id DESC",
         account

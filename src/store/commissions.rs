@@ -1,6 +1,6 @@
 //! Commissions: what each sale earned, and the negative lines that take back what was paid.
 
-use super::{Error, Tx, execute, fetch_all, fetch_optional, row};
+use super::{Error, Tx, execute, fetch_all, fetch_one, fetch_optional, row};
 use crate::domain::{
     affiliate,
     commission::{Kind, Status},
@@ -145,6 +145,18 @@ pub async fn page(
             status
         ),
     }
+}
+
+/// How many commissions of a program wait for a decision, counted up to `most`.
+pub async fn count_pending(tx: &mut Tx, program: ProgramId, most: i64) -> Result<i64, Error> {
+    let (count,) = fetch_one!(
+        (i64,),
+        tx,
+        "SELECT COUNT(*) FROM (SELECT id FROM commissions WHERE program_id = $1 AND status = 'pending' LIMIT $2) AS some",
+        program,
+        most
+    )?;
+    Ok(count)
 }
 
 /// Keeps others from moving these until the transaction ends, in the one order that everybody keeps to:

@@ -21,10 +21,12 @@ row! {
 
 row! {
     pub struct Listed {
+        pub id: KeyId,
         pub prefix: String,
         pub last_four: String,
         pub scope: Scope,
         pub name: String,
+        pub created_at: Time,
         pub expires_at: Option<Time>,
         pub revoked_at: Option<Time>,
         pub last_used_at: Option<Time>,
@@ -73,10 +75,14 @@ pub async fn list(tx: &mut Tx, program: ProgramId) -> Result<Vec<Listed>, Error>
     fetch_all!(
         Listed,
         tx,
-        "SELECT prefix, last_four, scope, name, expires_at, revoked_at, last_used_at FROM api_keys
+        "SELECT id, prefix, last_four, scope, name, created_at, expires_at, revoked_at, last_used_at FROM api_keys
          WHERE program_id = $1 ORDER BY id DESC",
         program
     )
+}
+
+pub async fn name(tx: &mut Tx, id: KeyId) -> Result<Option<String>, Error> {
+    Ok(fetch_optional!((String,), tx, "SELECT name FROM api_keys WHERE id = $1", id)?.map(|(name,)| name))
 }
 
 /// The program's working keys with this prefix as listed.

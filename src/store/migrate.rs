@@ -23,7 +23,7 @@ macro_rules! migrations {
     };
 }
 
-pub const ALL: &[Migration] = migrations![1 "0001_foundation"];
+pub const ALL: &[Migration] = migrations![1 "0001_foundation", 2 "0002_mail", 3 "0003_people"];
 
 row! {
     pub struct Applied {

@@ -17,14 +17,18 @@ pub mod idempotency;
 pub mod jobs;
 pub mod keys;
 pub mod ledger;
+pub mod mails;
 pub mod migrate;
+pub mod one_time_links;
 mod postgres;
 pub mod programs;
 pub mod proof;
 pub mod refunds;
 pub mod sessions;
 mod sqlite;
+pub mod team;
 pub mod totals;
+pub mod two_steps;
 mod types;
 
 use std::{

@@ -1,7 +1,7 @@
 //! Browser sessions. The id is hashed at rest, and saving only ever changes a session that is still there:
 //! a request that outlives signing out brings nothing back.
 
-use super::{Error, Tx, execute, fetch_optional, row};
+use super::{Error, Tx, execute, fetch_all, fetch_optional, row};
 use crate::domain::{id::AccountId, time::Time};
 
 /// A session ends this long after it began, however much it is used, and this long after it was last used.
@@ -78,6 +78,40 @@ pub async fn save(
 
 pub async fn delete(tx: &mut Tx, id_hash: &str) -> Result<(), Error> {
     execute!(tx, "DELETE FROM sessions WHERE id_hash = $1", id_hash).map(drop)
+}
+
+row! {
+    /// One of an account's sessions.
+    #[derive(Debug)]
+    pub struct Listed {
+        pub id_hash: String,
+        pub data: String,
+        pub created_at: Time,
+        pub last_seen_at: Time,
+    }
+}
+
+/// The account's sessions that are good, the one used last first; at most a hundred.
+pub async fn of_account(tx: &mut Tx, account: AccountId, now: Time) -> Result<Vec<Listed>, Error> {
+    fetch_all!(
+        Listed,
+        tx,
+        "SELECT id_hash, data, created_at, last_seen_at FROM sessions
+         WHERE account_id = $1 AND expires_at > $2 AND last_seen_at > $3 ORDER BY last_seen_at DESC, id_hash LIMIT 100",
+        account,
+        now,
+        now.plus_days(-IDLE_DAYS)
+    )
+}
+
+/// Ends one of the account's sessions; whether it was one of theirs.
+pub async fn delete_one_of(tx: &mut Tx, account: AccountId, id_hash: &str) -> Result<bool, Error> {
+    Ok(execute!(tx, "DELETE FROM sessions WHERE account_id = $1 AND id_hash = $2", account, id_hash)? == 1)
+}
+
+/// Ends all of the account's sessions but that one, which may be none.
+pub async fn delete_of(tx: &mut Tx, account: AccountId, but: &str) -> Result<u64, Error> {
+    execute!(tx, "DELETE FROM sessions WHERE account_id = $1 AND id_hash <> $2", account, but)
 }
 
 pub async fn forget(tx: &mut Tx, now: Time) -> Result<u64, Error> {

@@ -8,7 +8,9 @@ use sqlx::{
     postgres::{PgArgumentBuffer, PgTypeInfo, PgValueRef},
 };
 
-use crate::domain::{affiliate, attribution, commission, id::Id, key, money::Currency, time::Time};
+use crate::domain::{
+    affiliate, attribution, commission, id::Id, key, locale, message, money::Currency, one_time_link, role, time::Time,
+};
 
 /// A type that is stored as another: how it becomes that, and how it comes back.
 macro_rules! stored {
@@ -64,5 +66,10 @@ words!(
     commission::Status,
     commission::Kind,
     commission::Entry,
-    key::Scope
+    key::Scope,
+    locale::NumberStyle,
+    locale::Theme,
+    message::Kind,
+    one_time_link::Purpose,
+    role::Role
 );

@@ -7,8 +7,9 @@ use utoipa::ToSchema;
 
 use super::{
     body::{Fields, Node, Value},
-    caller::{Reads, Writes},
+    caller::{ManagesAffiliates, Reads},
     failure::Failure,
+    filters,
     input::{FromFields, Input, PathId, Query},
     once,
     reply::Reply,
@@ -168,7 +169,11 @@ pub async fn show(me: Reads, State(app): State<App>, PathId(id): PathId<id::Affi
 #[utoipa::path(post, operation_id = "createAffiliate", path = "/affiliates", tag = "Affiliates", params(super::openapi::IdempotencyKey),
     request_body = super::openapi::NewAffiliate,
     responses((status = 201, description = "The affiliate, active", body = super::openapi::Envelope<Created>), super::openapi::Errors))]
-pub async fn create(me: Writes, State(app): State<App>, input: Input<NewAffiliate>) -> Result<Reply, Failure> {
+pub async fn create(
+    me: ManagesAffiliates,
+    State(app): State<App>,
+    input: Input<NewAffiliate>,
+) -> Result<Reply, Failure> {
     let new = input.value;
     once::write(&app, me.act(&app), input.once, move |tx, act| {
         Box::pin(async move {
@@ -192,7 +197,7 @@ pub async fn create(me: Writes, State(app): State<App>, input: Input<NewAffiliat
     request_body = super::openapi::EditAffiliate,
     responses((status = 200, description = "The affiliate as changed", body = super::openapi::Envelope<Show>), super::openapi::Errors))]
 pub async fn update(
-    me: Writes,
+    me: ManagesAffiliates,
     State(app): State<App>,
     PathId(id): PathId<id::Affiliate>,
     input: Input<Edit>,

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::once::Running;
+use super::{once::Running, throttle::Attempts};
 use crate::{
     domain::{
         bucket::{Allowance, Bucket},
@@ -94,4 +94,5 @@ pub struct Caches {
     pub programs: Brief<String, Arc<Program>>,
     pub limits: Limits,
     pub running: Running,
+    pub attempts: Attempts,
 }

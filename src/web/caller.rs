@@ -12,8 +12,9 @@ use super::failure::Failure;
 use crate::{
     app::App,
     domain::{
-        key::{self, Scope},
+        key,
         program::Program,
+        role::{Grants, Permission, Role},
         time::Time,
     },
     flows::{Act, Actor},
@@ -29,7 +30,9 @@ const LAST_USED_SECONDS: i64 = 60;
 pub struct Caller {
     pub program: Arc<Program>,
     pub actor: Actor,
-    pub scope: Scope,
+    pub grants: Grants,
+    /// Of a person; a key has a scope instead.
+    pub role: Option<Role>,
 }
 
 impl Caller {
@@ -59,7 +62,7 @@ pub async fn by_key(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
     if key.expires_at.is_some_and(|expiry| expiry <= now) {
         return Err(Failure::unauthenticated("This API key has expired"));
     }
-    Ok(Caller { program, actor: Actor::Key(key.id), scope: key.scope })
+    Ok(Caller { program, actor: Actor::Key(key.id), grants: key.scope.grants(), role: None })
 }
 
 type Known = (Arc<keys::Key>, Arc<Program>);
@@ -84,9 +87,21 @@ fn caller(parts: &Parts) -> Result<Caller, Failure> {
     parts.extensions.get::<Caller>().cloned().ok_or_else(Failure::no_route)
 }
 
+impl Caller {
+    /// # Errors
+    /// For a key 403 in the words of `refusal`; for a person, to whom what they may not do does not exist, 404.
+    pub fn must(&self, permission: Permission, refusal: &'static str) -> Result<(), Failure> {
+        match (self.grants.allow(permission), self.actor) {
+            (true, _) => Ok(()),
+            (false, Actor::Key(_)) => Err(Failure::forbidden(refusal)),
+            (false, _) => Err(Failure::no_route()),
+        }
+    }
+}
+
 macro_rules! permissions {
-    ($($(#[$meta:meta])* $name:ident: $($scope:pat_param)|+, $refusal:literal;)*) => { $(
-        $(#[$meta])*
+    ($($name:ident: $permission:ident, $refusal:literal;)*) => { $(
+        #[doc = concat!("A caller with [`Permission::", stringify!($permission), "`].")]
         #[derive(Debug)]
         pub struct $name(pub Caller);
 
@@ -95,10 +110,8 @@ macro_rules! permissions {
 
             async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Failure> {
                 let caller = caller(parts)?;
-                match caller.scope {
-                    $($scope)|+ => Ok(Self(caller)),
-                    _ => Err(Failure::forbidden($refusal)),
-                }
+                caller.must(Permission::$permission, $refusal)?;
+                Ok(Self(caller))
             }
         }
 
@@ -112,10 +125,12 @@ macro_rules! permissions {
 }
 
 permissions! {
-    /// May read everything of the program.
-    Reads: Scope::Full | Scope::Read, "This key may only record clicks and conversions";
-    /// May change what the program holds.
-    Writes: Scope::Full, "This key may not change anything";
-    /// May record clicks and conversions.
-    Tracks: Scope::Full | Scope::Track, "This key may only read";
+    Reads: Read, "This key may only record clicks and conversions";
+    Tracks: Track, "This key may only read";
+    ManagesAffiliates: Affiliates, "This key may not change anything";
+    Decides: Commissions, "This key may not change anything";
+    Configures: Settings, "A key may not change the program";
+    HoldsKeys: Keys, "A key may not make keys";
+    LeadsTeam: Team, "A key may not change the team";
+    Audits: Audit, "A key may not read the audit log";
 }

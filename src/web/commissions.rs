@@ -7,8 +7,9 @@ use utoipa::ToSchema;
 
 use super::{
     body::{Fields, Value},
-    caller::{Reads, Writes},
+    caller::{Decides, Reads},
     failure::{self, Details, Failure},
+    filters,
     input::{FromFields, Input, PathId, Query},
     once,
     reply::Reply,
@@ -273,7 +274,7 @@ impl FromFields for NewStatus {
     request_body = super::openapi::NewStatus,
     responses((status = 200, description = "The commission as it is now", body = super::openapi::Envelope<Decision>), super::openapi::Errors))]
 pub async fn decide(
-    me: Writes,
+    me: Decides,
     State(app): State<App>,
     PathId(id): PathId<id::Commission>,
     input: Input<NewStatus>,
@@ -340,7 +341,7 @@ pub struct OutcomeError {
 #[utoipa::path(post, operation_id = "updateCommissionStatuses", path = "/commissions/status", tag = "Commissions", params(super::openapi::IdempotencyKey),
     request_body = super::openapi::NewStatuses,
     responses((status = 200, description = "One result for each id, in order", body = super::openapi::Envelope<Results>), super::openapi::Errors))]
-pub async fn decide_many(me: Writes, State(app): State<App>, input: Input<NewStatuses>) -> Result<Reply, Failure> {
+pub async fn decide_many(me: Decides, State(app): State<App>, input: Input<NewStatuses>) -> Result<Reply, Failure> {
     let NewStatuses { ids, new } = input.value;
     once::write(&app, me.act(&app), input.once, move |tx, act| {
         Box::pin(async move {

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::{
     body::Fields,
-    caller::{Reads, Writes},
+    caller::{Decides, Reads},
     failure::Failure,
     input::{FromFields, Input, PathId, Query},
     once,
@@ -186,7 +186,7 @@ pub struct ShowRefund {
         (status = 200, description = "The refund was recorded before", body = super::openapi::Envelope<ShowRefund>),
         super::openapi::Errors))]
 pub async fn refund(
-    me: Writes,
+    me: Decides,
     State(app): State<App>,
     PathId(conversion): PathId<id::Conversion>,
     input: Input<GivenRefund>,

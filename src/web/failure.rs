@@ -119,6 +119,17 @@ impl Failure {
             .with(header::RETRY_AFTER, retry_after)
     }
 
+    /// Too many attempts at something that a person does by hand.
+    pub fn too_many(retry_after: i64) -> Self {
+        let wait = match (retry_after + 59) / 60 {
+            0 | 1 => "a minute".to_owned(),
+            minutes => format!("{minutes} minutes"),
+        };
+        let message = format!("Too many attempts. Nothing was changed; try again in {wait}");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, Code::RateLimitExceeded, message)
+            .with(header::RETRY_AFTER, retry_after)
+    }
+
     /// The cause is for the log only; `web::guard` adds the request's id.
     pub fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::ServerError, "Something went wrong on our side")

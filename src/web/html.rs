@@ -3,28 +3,26 @@
 use askama::Template;
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use tower_sessions::Session;
 
-use super::{assets, caller::Caller, failure::Failure, guard, input, reply::Reply};
+use super::{
+    caller::Caller,
+    earner::Earner,
+    failure::Failure,
+    filters, guard, input,
+    reply::{Page, Reply},
+    shell::{Notice, Shell},
+};
 use crate::{
     app::App,
-    domain::{id::AccountId, key::Scope},
+    domain::id::AccountId,
     flows::Actor,
     store::{accounts, programs},
 };
-
-/// What every page shows around its own content.
-#[derive(Debug, Clone, Default)]
-pub struct Shell {
-    /// The program's name and slug, on a merchant's page.
-    pub program: Option<(String, String)>,
-    pub is_signed_in: bool,
-    pub stylesheet: &'static str,
-}
 
 #[derive(Template)]
 #[template(path = "error.html")]
@@ -32,6 +30,11 @@ struct ErrorPage<'a> {
     status: u16,
     message: &'a str,
 }
+
+/// The session's account.
+pub const ACCOUNT: &str = "account";
+/// The session's [`Notice`] for the next page.
+const NOTICE: &str = "notice";
 
 /// The session's account, if somebody is signed in.
 ///
@@ -45,59 +48,137 @@ pub async fn account(session: &Session) -> Result<Option<AccountId>, Failure> {
     Ok(found.map(AccountId::new))
 }
 
-pub const ACCOUNT: &str = "account";
+/// A request as far as its answer's form depends on it.
+struct Asked {
+    path: String,
+    /// With its query.
+    wanted: String,
+    is_get: bool,
+    /// By htmx, which follows redirects by itself and would put a sign-in page into the middle of another.
+    is_partial: bool,
+    /// The page that it was sent from, where that is one of this portal's.
+    came_from: Option<String>,
+}
+
+impl Asked {
+    fn new(app: &App, request: &Request) -> Self {
+        let (uri, headers) = (request.uri(), request.headers());
+        Self {
+            path: uri.path().to_owned(),
+            wanted: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+            is_get: matches!(*request.method(), Method::GET | Method::HEAD),
+            is_partial: headers.get("hx-request").is_some_and(|value| value == "true"),
+            came_from: came_from(app, headers),
+        }
+    }
+}
+
+/// The page that a form was on, where that is one of this portal's.
+pub fn came_from(app: &App, headers: &HeaderMap) -> Option<String> {
+    let from = url::Url::parse(headers.get(header::REFERER)?.to_str().ok()?).ok()?;
+    let is_ours = from.origin() == app.config.base_url.origin();
+    is_ours.then(|| from[url::Position::BeforePath..url::Position::AfterQuery].to_owned())
+}
 
 /// Guards the portal and gives what its handlers say the form of pages.
 pub async fn front(State(app): State<App>, session: Session, request: Request, next: Next) -> Response {
     let id = guard::RequestId::new(&app);
-    let wanted = request.uri().path().to_owned();
+    let asked = Asked::new(&app, &request);
     let admitted = match guard::same_site(&app, request.method(), request.headers()) {
         Ok(()) => account(&session).await,
         Err(failure) => Err(failure),
     };
-    let is_signed_in = matches!(admitted, Ok(Some(_)));
-    let mut shell = Shell { program: None, is_signed_in, stylesheet: assets::stylesheet() };
+    let account = admitted.as_ref().ok().copied().flatten();
     let response = match admitted {
         Ok(_) => guard::handle(request, next).await,
         Err(failure) => Err(failure),
     };
     let response = response.unwrap_or_else(Failure::into_response);
-    if let Some(Caller { program, .. }) = response.extensions().get::<Caller>() {
-        shell.program = Some((program.name.clone(), program.slug.clone()));
-    }
-    guard::secured(represent(response, &shell, &id, &wanted), &app, &id)
+    guard::secured(represent(response, &app, &session, account, &asked, &id).await, &app, &id)
 }
 
-fn represent(mut response: Response, shell: &Shell, id: &guard::RequestId, wanted: &str) -> Response {
-    let values = ("shell", Box::new(shell.clone()) as Box<dyn std::any::Any>);
-    if let Some(reply) = response.extensions_mut().remove::<Reply>() {
-        return match reply {
-            Reply::Show(page) | Reply::Created { at: None, page } => match page.html(&values) {
-                Some(Ok(markup)) => html(StatusCode::OK, markup),
-                Some(Err(error)) => {
-                    tracing::error!(%error, "a page cannot be rendered");
-                    failed(&Failure::internal(), &values, id)
-                }
-                None => failed(&Failure::no_route(), &values, id),
-            },
-            Reply::Created { at: Some(to), .. } | Reply::Go(to) => see_other(&to),
-            Reply::Replayed { .. } => failed(&Failure::internal(), &values, id),
-        };
-    }
-    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
-        if failure.status == StatusCode::UNAUTHORIZED {
-            let next = form_urlencoded::Serializer::new(String::new()).append_pair("next", wanted).finish();
-            return see_other(&format!("/login?{next}"));
+async fn represent(
+    mut response: Response,
+    app: &App,
+    session: &Session,
+    account: Option<AccountId>,
+    asked: &Asked,
+    id: &guard::RequestId,
+) -> Response {
+    let extensions = response.extensions_mut();
+    let (reply, failure) = (extensions.remove::<Reply>(), extensions.remove::<Failure>());
+    let (caller, earner) = (extensions.remove::<Caller>(), extensions.remove::<Earner>());
+    let around = async || {
+        let mut shell = Shell::at(&asked.path);
+        if let Some(account) = account {
+            // A page that only lacks what stands around it is still worth showing.
+            let mine = shell.clone().of(app, account, caller, earner).await;
+            shell = mine.unwrap_or_else(|_| Shell { is_signed_in: true, ..shell });
+            if asked.is_get {
+                shell.notice = session.remove::<Notice>(NOTICE).await.ok().flatten();
+            }
         }
-        return failed(&failure, &values, id);
+        shell
+    };
+    match (reply, failure) {
+        (Some(Reply::Show(page) | Reply::Created { at: None, page }), _) => {
+            show(StatusCode::OK, &*page, around().await, id)
+        }
+        (Some(Reply::Secret(page)), _) => {
+            let mut response = show(StatusCode::OK, &*page, around().await, id);
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response
+        }
+        (Some(Reply::Invalid(page)), _) => show(StatusCode::UNPROCESSABLE_ENTITY, &*page, around().await, id),
+        (Some(Reply::Created { at: Some(to), .. } | Reply::Go(to)), _) => see_other(&to),
+        (Some(Reply::Done { to, notice }), _) => {
+            if session.insert(NOTICE, notice).await.is_err() {
+                tracing::warn!("a notice cannot be kept for the next page");
+            }
+            see_other(to.as_deref().or(asked.came_from.as_deref()).unwrap_or("/"))
+        }
+        (Some(Reply::Replayed { .. }), _) => failed(&Failure::internal(), around().await, id),
+        (None, Some(failure)) if failure.status == StatusCode::UNAUTHORIZED => sign_in_first(asked),
+        (None, Some(failure)) => failed(&failure, around().await, id),
+        (None, None) => response,
+    }
+}
+
+fn show(status: StatusCode, page: &dyn Page, shell: Shell, id: &guard::RequestId) -> Response {
+    let values = ("shell", Box::new(shell.clone()) as Box<dyn std::any::Any>);
+    match page.html(&values) {
+        Some(Ok(markup)) => html(status, markup),
+        Some(Err(error)) => {
+            tracing::error!(%error, "a page cannot be rendered");
+            failed(&Failure::internal(), shell, id)
+        }
+        None => failed(&Failure::no_route(), shell, id),
+    }
+}
+
+fn failed(failure: &Failure, shell: Shell, id: &guard::RequestId) -> Response {
+    let message = guard::message(failure, id);
+    let page = ErrorPage { status: failure.status.as_u16(), message: &message };
+    let values = ("shell", Box::new(shell) as Box<dyn std::any::Any>);
+    let mut response = html(failure.status, page.render_with_values(&values).unwrap_or_else(|_| message.to_string()));
+    if let Some((name, value)) = &failure.header {
+        response.headers_mut().insert(name, value.clone());
     }
     response
 }
 
-fn failed(failure: &Failure, values: &dyn askama::Values, id: &guard::RequestId) -> Response {
-    let message = guard::message(failure, id);
-    let page = ErrorPage { status: failure.status.as_u16(), message: &message };
-    html(failure.status, page.render_with_values(values).unwrap_or_else(|_| message.to_string()))
+fn sign_in_first(asked: &Asked) -> Response {
+    let wanted = if asked.is_get { Some(asked.wanted.as_str()) } else { asked.came_from.as_deref() };
+    let next = form_urlencoded::Serializer::new(String::new()).append_pair("next", wanted.unwrap_or("/")).finish();
+    let to = format!("/login?{next}");
+    if !asked.is_partial {
+        return see_other(&to);
+    }
+    let mut response = StatusCode::UNAUTHORIZED.into_response();
+    if let Ok(to) = HeaderValue::try_from(to) {
+        response.headers_mut().insert(HeaderName::from_static("hx-redirect"), to);
+    }
+    response
 }
 
 fn html(status: StatusCode, markup: String) -> Response {
@@ -136,8 +217,8 @@ async fn member(app: &App, session: &Session, request: Request) -> Result<(Calle
     let mut tx = app.db.read().await?;
     let program = programs::by_slug(&mut tx, &slug).await?.ok_or_else(Failure::no_route)?;
     let role = accounts::role(&mut tx, account, program.id).await?.ok_or_else(Failure::no_route)?;
-    let scope = if role == "viewer" { Scope::Read } else { Scope::Full };
-    let caller = Caller { program: program.into(), actor: Actor::Account(account), scope };
+    let caller =
+        Caller { program: program.into(), actor: Actor::Account(account), grants: role.grants(), role: Some(role) };
     Ok((caller, Request::from_parts(parts, body)))
 }
 

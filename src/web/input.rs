@@ -177,25 +177,6 @@ pub async fn read(headers: &HeaderMap, mut body: axum::body::Body) -> Result<Byt
     timeout(BODY_TIME, collect).await.unwrap_or_else(|_| Err(Failure::too_slow()))
 }
 
-/// A browser form's fields.
-pub struct Form(Vec<(String, String)>);
-
-impl FromRequest<App> for Form {
-    type Rejection = Failure;
-
-    async fn from_request(request: Request, _: &App) -> Result<Self, Failure> {
-        let (parts, body) = request.into_parts();
-        let body = read(&parts.headers, body).await?;
-        Ok(Self(form_urlencoded::parse(&body).into_owned().collect()))
-    }
-}
-
-impl Form {
-    pub fn get(&self, name: &str) -> &str {
-        self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
-    }
-}
-
 /// A header's text, if it is text.
 pub fn header_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name).and_then(|value| value.to_str().ok())

@@ -73,7 +73,7 @@ pub fn answer(reply: &Reply) -> Result<Answer, Failure> {
         Reply::Replayed { status, location, body } => {
             return Ok(Answer { status: *status, location: location.clone(), body: body.clone() });
         }
-        Reply::Go(_) => return Err(Failure::internal()),
+        Reply::Go(_) | Reply::Invalid(_) | Reply::Secret(_) | Reply::Done { .. } => return Err(Failure::internal()),
     };
     let data = page.json().ok().and_then(|data| String::from_utf8(data).ok()).ok_or_else(Failure::internal)?;
     Ok(Answer { status, location, body: format!(r#"{{"success":true,"data":{data}}}"#) })

@@ -1,7 +1,7 @@
 //! Affiliates' links: a click counted, and on to the merchant. Whatever happens here, the visitor arrives.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -9,14 +9,16 @@ use std::{
 use askama::Template;
 use axum::{
     extract::{FromRequestParts, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use tokio::time::timeout;
 use url::Url;
 
 use super::{
+    client::{self, Peer},
     failure::Failure,
+    filters,
     input::{self, Query, path_parameter},
     referrals::{URL_LENGTH, USER_AGENT_LENGTH},
     reply::Reply,
@@ -37,10 +39,6 @@ use crate::{
 
 /// How long a visitor waits for the click to be stored before they go on without it.
 const PATIENCE: Duration = Duration::from_millis(900);
-
-/// The other end of the connection.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
 
 /// A followed link: which, and by whom.
 pub struct Visit {
@@ -75,28 +73,9 @@ impl FromRequestParts<App> for Visit {
             is_click: parts.method == Method::GET && !is_ahead,
             source_url: text("referer", URL_LENGTH),
             user_agent: text("user-agent", USER_AGENT_LENGTH),
-            ip: client(app, headers, parts.extensions.get::<Peer>().copied()),
+            ip: client::address(app, headers, parts.extensions.get::<Peer>().copied()),
         })
     }
-}
-
-/// The visitor's address: the other end, or, behind trusted proxies, the last address they did not add
-/// themselves.
-fn client(app: &App, headers: &HeaderMap, peer: Option<Peer>) -> Option<IpAddr> {
-    let is_trusted = |ip: IpAddr| app.config.trusted_proxies.iter().any(|network| network.contains(ip));
-    let mut ip = peer?.0.ip();
-    let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
-    for hop in hops.into_iter().rev() {
-        if !is_trusted(ip) {
-            break;
-        }
-        match hop.parse() {
-            Ok(further) => ip = further,
-            Err(_) => break,
-        }
-    }
-    Some(ip)
 }
 
 /// `GET /r/{program}/{code}`

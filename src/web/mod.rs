@@ -5,27 +5,46 @@
 
 mod affiliates;
 mod assets;
+mod audit;
 mod body;
 pub mod caches;
 pub mod caller;
+mod challenge;
+mod chart;
+mod client;
 mod commissions;
+mod confirm;
 mod conversions;
+mod docs;
+mod earner;
 pub mod failure;
+mod filters;
+mod form;
 mod guard;
 mod health;
+mod home;
 mod html;
 mod input;
 mod json;
+mod keys;
 mod links;
+pub mod menu;
 mod once;
 pub mod openapi;
 mod program;
+mod qr;
 mod referrals;
 pub mod reply;
+mod reset;
+mod search;
 pub mod server;
+mod session;
 mod sessions;
+mod settings;
 mod setup;
+pub mod shell;
 mod sign_in;
+mod throttle;
 
 use std::sync::LazyLock;
 
@@ -39,7 +58,6 @@ use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::failure::Failure;
-pub use self::html::Shell;
 use crate::app::App;
 
 /// Everything under `/v1`, routes and document in one: a route that is not described cannot be mounted.
@@ -62,19 +80,39 @@ fn api() -> OpenApiRouter<App> {
 
 /// A merchant's pages, below `/m/{program}`: handlers that `/v1` has too.
 fn merchant() -> Router<App> {
-    Router::new().route("/affiliates", get(affiliates::index)).route("/commissions", get(commissions::index))
+    Router::new()
+        .route("/affiliates", get(affiliates::index))
+        .route("/commissions", get(commissions::index))
+        .route("/settings", get(settings::index))
+        .route("/settings/{part}", get(settings::show).post(settings::update))
+        .route("/keys", get(keys::index).post(keys::create))
+        .route("/keys/{id}/revocation", post(keys::revoke))
+        .route("/audit", get(audit::index))
+        .route("/search", get(search::index))
+}
+
+/// An affiliate's pages.
+fn affiliate() -> Router<App> {
+    Router::new().route("/home", get(home::show))
 }
 
 fn portal(app: &App) -> Router<App> {
     Router::new()
         .nest("/m/{program}", merchant().layer(from_fn_with_state(app.clone(), html::members)))
-        .route("/", get(sign_in::home))
-        .route("/home", get(sign_in::home))
+        .merge(affiliate().layer(from_fn_with_state(app.clone(), earner::admit)))
+        .route("/", get(sign_in::start))
         .route("/login", get(sign_in::show).post(sign_in::create))
+        .route("/login/link", post(sign_in::send_link))
+        .route("/login/code", get(challenge::show).post(challenge::create))
+        .route("/forgot", get(reset::ask).post(reset::send))
+        .route("/forgot/{token}", get(reset::show).post(reset::create))
+        .route("/confirm", get(confirm::show).post(confirm::create))
         .route("/login/link/{token}", get(sign_in::link).post(sign_in::use_link))
         .route("/logout", post(sign_in::destroy))
+        .route("/switch", post(sign_in::switch))
         .route("/setup", get(setup::show).post(setup::create))
         .route("/p/{program}", get(links::page))
+        .route("/docs/api", get(docs::show))
         .fallback(async || Failure::no_route())
         .method_not_allowed_fallback(async || Failure::wrong_method())
         .layer(from_fn_with_state(app.clone(), html::front))

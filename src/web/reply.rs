@@ -9,6 +9,8 @@ use axum::{
 };
 use serde::Serialize;
 
+use super::shell::Notice;
+
 /// Anything that is data, and markup where a person may see it.
 pub trait Page: Send + Sync {
     /// The object that `/v1` answers under `data`.
@@ -68,8 +70,18 @@ pub enum Reply {
         location: Option<String>,
         body: String,
     },
+    /// A page that holds a secret, shown this once and kept by nobody. In the portal only.
+    Secret(Arc<dyn Page>),
+    /// A form again, with what is wrong with it. In the portal only.
+    Invalid(Arc<dyn Page>),
     /// Somewhere else, in the portal only.
     Go(String),
+    /// Done; on the next page, which is the one that the form was on unless another is named, `notice`
+    /// says so. In the portal only.
+    Done {
+        to: Option<String>,
+        notice: Notice,
+    },
 }
 
 impl Reply {
@@ -86,6 +98,26 @@ impl Reply {
     /// A page that only browsers have.
     pub fn page(page: impl Template + Send + Sync + 'static) -> Self {
         Self::Show(Arc::new(Markup(page)))
+    }
+
+    /// A page that holds a secret.
+    pub fn secret(page: impl Template + Send + Sync + 'static) -> Self {
+        Self::Secret(Arc::new(Markup(page)))
+    }
+
+    /// The form again, with its errors.
+    pub fn invalid(page: impl Template + Send + Sync + 'static) -> Self {
+        Self::Invalid(Arc::new(Markup(page)))
+    }
+
+    /// Done, and on to that page.
+    pub fn done(to: impl Into<String>, notice: Notice) -> Self {
+        Self::Done { to: Some(to.into()), notice }
+    }
+
+    /// Done, and back to the page that the form was on.
+    pub fn done_here(notice: Notice) -> Self {
+        Self::Done { to: None, notice }
     }
 
     pub fn created(at: String, data: impl Serialize + Send + Sync + 'static) -> Self {

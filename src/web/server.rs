@@ -28,7 +28,7 @@ use tokio::{
 };
 use tower::ServiceExt as _;
 
-use super::links::Peer;
+use super::client::Peer;
 
 /// A request's head arrives within this.
 const HEAD_TIME: Duration = Duration::from_secs(10);

@@ -1,10 +1,14 @@
 //! Who may do what: every operation of the OpenAPI document against every kind of caller.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use offshoot::{
-    domain::{email::Email, key::Scope},
-    flows::{Actor, Refusal, accounts, programs},
+    domain::{email::Email, key::Scope, one_time_link::Purpose},
+    flows::{
+        Actor, Refusal,
+        one_time_links::{self, NewLink},
+        programs,
+    },
     store::{Error, accounts as stored},
 };
 use reqwest::header;
@@ -100,14 +104,17 @@ impl World {
 
     /// The cookie of the program's owner, signed in.
     async fn session(&self) -> String {
-        let db = &self.site.app.db;
-        let link = db.write::<_, Error, _>(|tx| {
+        let app = &self.site.app;
+        let (ids, secret) = (Arc::clone(&app.ids), Arc::clone(&app.secret));
+        let link = app.db.write::<_, Error, _>(move |tx| {
             Box::pin(async move {
-                let owner = stored::by_email(tx, &Email::parse("owner@acme.example").unwrap()).await?.unwrap();
-                accounts::sign_in_link(tx, owner.id, START).await
+                let email = Email::parse("owner@acme.example").unwrap();
+                let owner = stored::by_email(tx, &email).await?.unwrap();
+                one_time_links::create(tx, &ids, &secret, START, NewLink::sign_in(owner.id, &email)).await
             })
         });
-        let url = self.site.url(&format!("/login/link/{}", link.await.unwrap().as_str()));
+        let path = one_time_links::path(&app.secret, Purpose::SignIn, link.await.unwrap());
+        let url = self.site.url(&format!("/{path}"));
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let signed_in = client.post(url).header("sec-fetch-site", "same-origin").send().await.unwrap();
         let cookie = signed_in.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();

@@ -17,6 +17,7 @@ mod connections;
 mod conversions;
 mod crash;
 mod demo;
+mod desk;
 mod failures;
 mod given_up;
 mod idempotency;

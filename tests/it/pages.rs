@@ -31,6 +31,15 @@ const PAGES: &[(&str, &str, Who, &[Data])] = &[
     ("affiliates", "/m/acme/affiliates", Merchant, ALWAYS),
     ("commissions", "/m/acme/commissions", Merchant, ALWAYS),
     ("commissions-paid", "/m/acme/commissions?status=paid", Merchant, &[Typical]),
+    ("settings", "/m/acme/settings", Merchant, &[Typical]),
+    ("settings-basics", "/m/acme/settings/basics", Merchant, &[Typical]),
+    ("settings-commission", "/m/acme/settings/commission", Merchant, &[Typical]),
+    ("settings-tracking", "/m/acme/settings/tracking", Merchant, &[Typical]),
+    ("keys", "/m/acme/keys", Merchant, &[Typical]),
+    ("audit", "/m/acme/audit", Merchant, ALWAYS),
+    ("search", "/m/acme/search", Merchant, &[Typical]),
+    ("search-nothing", "/m/acme/search?q=nothing", Merchant, &[Hostile]),
+    ("api-reference", "/docs/api", Guest, &[Empty]),
     ("not-yours", "/m/other/affiliates", Merchant, &[Empty]),
 ];
 

@@ -167,7 +167,7 @@ async fn the_log_holds_no_key_no_secret_no_session_and_no_whole_address() {
         request.header("content-type", "application/x-www-form-urlencoded").body(form.to_owned()).send()
     };
     let wrong = post("/login", "email=m%40example.com&password=not+the+password").await.unwrap();
-    assert_eq!(wrong.status(), 200);
+    assert_eq!(wrong.status(), 422);
     let signed_in = post("/login", "email=m%40example.com&password=correct+horse+battery").await.unwrap();
     let cookie = signed_in.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
     let page = client.get(format!("{base}/m/acme/affiliates")).header("cookie", &cookie).send().await.unwrap();

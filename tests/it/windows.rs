@@ -29,6 +29,7 @@ async fn a_merchant_signs_in_and_out_with_scripts_and_without() {
         window.click("Affiliates").await;
         window.arrives_at("/m/acme/affiliates").await;
         window.sees("nina@example.com").await;
+        window.click("Account of Somebody").await;
         window.click("Sign out").await;
         window.sees_no("nina@example.com").await;
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use offshoot::{
-    domain::{email::Email, id::AccountId},
+    domain::{email::Email, id::AccountId, role::Role},
     flows::{
         Refusal,
         accounts::{self, NewAccount},
@@ -67,7 +67,7 @@ pub async fn account(site: &Site, email: &str, is_owner: bool) -> AccountId {
         Box::pin(async move {
             let account = accounts::create(tx, &ids, now, &new).await?;
             if is_owner {
-                store::accounts::join(tx, account, program, "owner", now).await?;
+                store::accounts::join(tx, account, program, Role::Owner, now).await?;
             }
             Ok::<_, Refusal>(account)
         })
