@@ -9,7 +9,7 @@ use std::{
 
 use url::Url;
 
-use crate::{secret::SecretKey, store};
+use crate::{mail::smtp, secret::SecretKey, store};
 
 /// What was given on the command line or in the environment, not yet read.
 #[derive(Debug, Clone, clap::Args)]
@@ -120,10 +120,11 @@ impl Config {
             );
         }
         let smtp = variable("OFFSHOOT_SMTP_URL").map(|text| {
-            Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "smtp" | "smtps") && url.host().is_some())
+            let url = Url::parse(&text).map_err(|_| "must be smtp://USER:PASSWORD@HOST:PORT or smtps://…")?;
+            smtp::Server::parse(&url).map(|_| url)
         });
-        if smtp == Some(None) {
-            wrong("OFFSHOOT_SMTP_URL", "must be smtp://USER:PASSWORD@HOST:PORT or smtps://…");
+        if let Some(Err(issue)) = &smtp {
+            wrong("OFFSHOOT_SMTP_URL", issue);
         }
         let rate_limit = variable("OFFSHOOT_RATE_LIMIT")
             .map_or(Some(600), |text| text.parse().ok().filter(|n| (0..=1_000_000).contains(n)));
@@ -148,12 +149,12 @@ impl Config {
             wrong("OFFSHOOT_SECRET_KEY", &issue.0);
         }
         let mail_from = variable("OFFSHOOT_MAIL_FROM");
-        if mail_from.as_deref().is_some_and(|text| !text.contains('@') || text.chars().any(char::is_control)) {
+        if mail_from.as_deref().is_some_and(|text| text.parse::<lettre::message::Mailbox>().is_err()) {
             wrong("OFFSHOOT_MAIL_FROM", "must be an e-mail address, such as Acme partners <partners@example.com>");
         }
 
-        match (listen, base_url, smtp.unwrap_or(None), rate_limit, proxies, secret.transpose()) {
-            (Some(listen), Some(base_url), smtp_url, Some(rate_limit), Some(trusted_proxies), Ok(secret))
+        match (listen, base_url, smtp.transpose(), rate_limit, proxies, secret.transpose()) {
+            (Some(listen), Some(base_url), Ok(smtp_url), Some(rate_limit), Some(trusted_proxies), Ok(secret))
                 if mistakes.is_empty() =>
             {
                 Ok(Self {
@@ -180,6 +181,16 @@ impl Config {
     pub fn data_folder(&self) -> PathBuf {
         let beside = store::sqlite_file(&self.database_url).and_then(|file| Path::new(file).parent());
         beside.map_or_else(|| "data".into(), Path::to_owned)
+    }
+
+    /// Whether mails reach anybody; without a mail server they are written to [`Self::outbox`].
+    pub fn mail_is_configured(&self) -> bool {
+        self.smtp_url.is_some()
+    }
+
+    /// Where mails go while there is no mail server.
+    pub fn outbox(&self) -> PathBuf {
+        self.data_folder().join("outbox")
     }
 
     /// The secret from the settings, or the one in `secret.key` in the data folder, made once.

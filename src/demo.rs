@@ -8,22 +8,29 @@ use crate::{
     clock::Clock,
     domain::{
         affiliate::{PaymentMethod, Status},
+        application::{Answer, Question, Settings},
         code::Code,
         commission,
         email::Email,
         id::{AffiliateId, CommissionId, ConversionId, Ids},
-        key::Scope,
+        invitation,
+        key::{self, Scope},
         money::{Currency, Money},
+        one_time_link::Purpose,
         program,
+        standing::Move,
         time::Time,
     },
     flows::{
         Act, Actor, Refusal,
         accounts::{self, NewAccount},
         affiliates::{self, Edit, NewAffiliate},
+        applications::{self, NewApplication},
         commissions,
         conversions::{self, Customer, Identity, Sale},
-        programs,
+        invitations,
+        joining::Who,
+        one_time_links, programs,
         refunds::{self, NewRefund},
     },
     password,
@@ -77,6 +84,29 @@ const PEOPLE: [&str; 40] = [
     "Milan Jovanovic",
     "Nora Eklund",
 ];
+
+/// Those at the end of [`PEOPLE`] who applied these days: what they do, their site, how many follow them.
+const APPLICANTS: [(&str, &str, &str); 4] = [
+    ("I post coupons.", "https://coupons.example/all", "2"),
+    (
+        "A slow newsletter about kitchens. Each issue has one thing that I really use.",
+        "https://kitchen.example/letters",
+        "4 800",
+    ),
+    ("I test grinders on video, one a week, and tell what I would buy.", "https://video.example/@milan", "31 000"),
+    (
+        "We run a café and a small roastery school; our guests ask where to buy beans for home.",
+        "https://roastery.example",
+        "900",
+    ),
+];
+
+const DESCRIPTION: &str = "We roast in small batches and send the beans the same day. We look for people who make coffee at home and like to tell others how.";
+
+const TERMS: &str = "1. Say that you earn from your recommendation, where people can see it.
+2. Do not bid on our name in search engines, and do not order with your own link.
+3. We pay once a month what is approved. What a customer returns is taken back.
+4. Either of us may end this at any time; what you have earned until then is paid.";
 
 const SOURCES: [&str; 5] = [
     "https://blog.example/honest-coffee-review",
@@ -172,16 +202,15 @@ impl Year {
 
         let mut members: Vec<Member> = Vec::new();
         let (mut waiting, mut paid, mut orders) = (Vec::new(), Vec::new(), 0);
+        let questions = self.ask(tx).await?;
         for day in 0..DAYS {
             self.app.clock.set(start.plus_days(day));
+            self.come_in(tx, day, &questions, &password_hash).await?;
             // Most join in the first half; the first is there from the start.
-            let due = if day == 0 { 1 } else { PEOPLE.len().min(1 + usize::try_from(day).unwrap_or(0) / 6) };
+            let all = PEOPLE.len() - APPLICANTS.len();
+            let due = if day == 0 { 1 } else { all.min(1 + usize::try_from(day).unwrap_or(0) / 6) };
             while members.len() < due {
-                let member = self.join(tx, members.len()).await?;
-                if members.is_empty() {
-                    store::affiliates::give_to(tx, member.id, affiliate).await?;
-                }
-                members.push(member);
+                members.push(self.join(tx, members.len()).await?);
             }
             for member in &members {
                 self.day_of(tx, member, start.plus_days(day), &mut waiting, &mut orders).await?;
@@ -193,6 +222,10 @@ impl Year {
         }
         self.app.clock.set(self.today);
         self.settle_statuses(tx, &members).await?;
+        // Only now, so that nobody is sent a year of mails.
+        if let Some(first) = members.first() {
+            store::affiliates::give_to(tx, first.id, affiliate).await?;
+        }
         let key = programs::create_key(tx, &self.act(), "Demo", Scope::Full, None).await?;
         Ok(key.as_str().to_owned())
     }
@@ -317,19 +350,67 @@ impl Year {
 
     /// Somebody of every status.
     async fn settle_statuses(&self, tx: &mut Tx, members: &[Member]) -> Result<(), Refusal> {
-        let last = members.len().saturating_sub(1);
-        for (place, status) in [
-            (last, Status::Pending),
-            (last - 1, Status::Pending),
-            (last - 2, Status::Pending),
-            (7, Status::Blocked),
-            (19, Status::Blocked),
-        ] {
-            let edit = Edit { status: Some(status), ..Edit::default() };
-            affiliates::edit(tx, &self.act(), members[place].id, edit).await?;
+        let act = self.act();
+        let reason = Some("No posts since the summer. Tell us when you are back.");
+        affiliates::change_standing(tx, &act, members[7].id, Move::Pause, reason).await?;
+        let reason = Some("Bids on our name in search engines, after two warnings.");
+        affiliates::change_standing(tx, &act, members[19].id, Move::Remove, reason).await?;
+        let edit = Edit { status: Some(Status::Blocked), ..Edit::default() };
+        affiliates::edit(tx, &act, members[23].id, edit).await
+    }
+
+    /// How people may apply.
+    async fn ask(&self, tx: &mut Tx) -> Result<Vec<Question>, Refusal> {
+        let question = |label: &str, is_long| Question { label: label.into(), is_long, is_required: is_long };
+        let questions =
+            vec![question("How would you recommend our coffee?", true), question("How many people follow you?", false)];
+        let settings = Settings {
+            description: DESCRIPTION.into(),
+            contact: Email::parse("partners@acme.example").ok(),
+            questions: questions.clone(),
+            terms: TERMS.into(),
+            ..Settings::default()
+        };
+        applications::change_settings(tx, &self.act(), &settings).await?;
+        Ok(questions)
+    }
+
+    /// In the last days some apply: the first is turned down, the others wait. Then two are invited.
+    async fn come_in(&self, tx: &mut Tx, day: i64, questions: &[Question], hash: &str) -> Result<(), Refusal> {
+        let place = usize::try_from(day - (DAYS - 5)).unwrap_or(usize::MAX);
+        if day == DAYS - 1 {
+            let people = invitation::people("Paolo Conti <paolo.conti@example.net>\nstudio@example.net");
+            let _ = invitations::invite(tx, &self.act(), &people.unwrap_or_default()).await?;
         }
+        let Some((how, site, followers)) = APPLICANTS.get(place) else { return Ok(()) };
+        let (name, midnight) = (PEOPLE[PEOPLE.len() - APPLICANTS.len() + place], self.app.clock.now());
+        let answers = questions.iter().zip([how, followers]);
+        let new = NewApplication {
+            email: demo_email(&format!("{}@example.net", name.to_lowercase().replace(' ', ".")))?,
+            name: name.into(),
+            website: Some((*site).into()),
+            answers: answers
+                .map(|(asked, said)| Answer { question: asked.label.clone(), answer: (*said).into() })
+                .collect(),
+            terms_version: 1,
+            ip_hash: Some(self.app.secret.short_hash("ip", site)),
+        };
+        let link = applications::apply(tx, &self.act(), &new).await?.ok_or(Refusal::NotFound("link"))?;
+        let token = one_time_links::token(&self.app.secret, Purpose::ConfirmApplication, link);
+        self.app.clock.set(midnight.plus_seconds(240));
+        let who = Who::New { password_hash: hash.to_owned() };
+        let joined = applications::confirm(tx, self.act(), &key::hash(token.as_str()), who).await?;
+        if place == 0 {
+            let reason = Some("Your audience and our products are too far apart.");
+            affiliates::change_standing(tx, &self.act(), joined.affiliate, Move::Reject, reason).await?;
+        }
+        self.app.clock.set(midnight);
         Ok(())
     }
+}
+
+fn demo_email(address: &str) -> Result<Email, Refusal> {
+    Email::parse(address).map_err(|issue| Refusal::field("email", issue.0))
 }
 
 fn customer(number: usize) -> Customer {

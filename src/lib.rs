@@ -1,6 +1,6 @@
 //! Offshoot, an affiliate-programme portal in one binary.
 //!
-//! Four rings, the same noun in each, arrows inward only: `web` and `jobs` → `flows` → `store` → `domain`.
+//! Four rings, the same noun in each, arrows inward only: `web`, `jobs` and `mail` → `flows` → `store` → `domain`.
 
 /// What every handler, job and command is given.
 pub mod app;
@@ -18,6 +18,8 @@ pub mod domain;
 pub mod flows;
 /// Work that no request waits for.
 pub mod jobs;
+/// Messages: written when they are sent, from what is true then.
+pub mod mail;
 /// Passwords, hashed off the async threads.
 pub mod password;
 /// The installation's secret key.

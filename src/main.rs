@@ -96,14 +96,22 @@ async fn serve(mut config: Config, with_demo: bool) -> Result<Outcome, Box<dyn s
     commands::tell_setup_address(&app).await?;
 
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (end_of_work, ended) = tokio::sync::oneshot::channel::<()>();
     let stop = async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         tracing::info!("stopping");
+        drop(end_of_work);
     };
-    let working = tokio::spawn(jobs::run(app.clone()));
+    if app.config.is_https() && !app.config.mail_is_configured() {
+        tracing::warn!(
+            "OFFSHOOT_SMTP_URL is not set: nobody gets mail; it is written to {}",
+            app.config.outbox().display()
+        );
+    }
+    let working = tokio::spawn(jobs::run(app.clone(), async { drop(ended.await) }));
     tracing::info!(address = %listener.local_addr()?, base_url = %app.config.base_url, "listening");
     server::serve(listener, web::router(app.clone()), stop).await;
-    working.abort();
+    let _ = working.await;
     // Bounded like everything else about stopping: a database that is gone must not hold the process.
     let _ = tokio::time::timeout(std::time::Duration::from_secs(2), app.db.close()).await;
     Ok(Outcome::Fine)

@@ -15,11 +15,12 @@ use crate::domain::{Issue, key::hex};
 /// Bytes of a sealed text's nonce: random ones never meet.
 const NONCE: usize = 24;
 
-pub struct SecretKey([u8; 32]);
+/// Holds the hash with the key already in it, to go on from.
+pub struct SecretKey(Hmac<Sha256>);
 
 impl SecretKey {
-    pub const fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Hmac::new_from_slice(&bytes).expect("HMAC takes a key of any length"))
     }
 
     /// Reads 64 hex digits.
@@ -32,12 +33,12 @@ impl SecretKey {
             return Err(issue());
         }
         let bytes = from_hex(text).and_then(|bytes| bytes.try_into().ok()).ok_or_else(issue)?;
-        Ok(Self(bytes))
+        Ok(Self::new(bytes))
     }
 
     /// A hash that only this installation can make. `purpose` keeps the same text under two uses apart.
     pub fn hash(&self, purpose: &str, text: &str) -> [u8; 32] {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        let mut mac = self.0.clone();
         mac.update(purpose.as_bytes());
         mac.update(&[0]);
         mac.update(text.as_bytes());

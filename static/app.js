@@ -39,6 +39,7 @@
     field.type = shown ? 'text' : 'password'
     reveal.firstChild.textContent = shown ? 'Hide' : 'Show'
   })
+  document.addEventListener('click', (event) => { if (event.target.closest('[data-print]')) window.print() })
 
   // An open menu closes by Escape and by a click elsewhere.
   document.addEventListener('click', (event) => {
@@ -104,7 +105,7 @@
       j: () => step(1),
       k: () => step(-1),
       x: () => { const box = row && find('input[name=id]', row); if (box) { box.click(); row.focus() } },
-      o: () => row && find('a', row)?.click(),
+      o: () => row && (find('[data-open]', row) ?? find('a', row))?.click(),
       '/': () => find('input[type=search]')?.focus(),
       '?': () => find('dialog#keys')?.showModal(),
     }[key]

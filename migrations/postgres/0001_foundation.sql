@@ -103,7 +103,8 @@ CREATE TABLE affiliates (
   updated_at BIGINT NOT NULL,
   UNIQUE (program_id, email_key)
 );
-CREATE INDEX affiliates_program ON affiliates (program_id, id);
+-- With all that a list shows, so that it is read from here in one go.
+CREATE INDEX affiliates_program ON affiliates (program_id, id, email, name, status, created_at);
 CREATE INDEX affiliates_status ON affiliates (program_id, status, id);
 CREATE INDEX affiliates_account ON affiliates (account_id) WHERE account_id IS NOT NULL;
 
@@ -157,6 +158,8 @@ CREATE TABLE texts (
 
 -- Without foreign keys: the statement that records a click reads what it refers to, which is never deleted,
 -- and checking again costs as much as the click.
+-- Without an index by affiliate: its entries lie on a page for each affiliate, which was three quarters of what a
+-- commit wrote. affiliate_days says on which days an affiliate has clicks, and a day is a range of ids.
 CREATE TABLE clicks (
   id BIGINT NOT NULL PRIMARY KEY,
   affiliate_id BIGINT NOT NULL,
@@ -164,11 +167,10 @@ CREATE TABLE clicks (
   source_id INTEGER,
   user_agent_id INTEGER
 );
--- An affiliate's clicks, newest first: ORDER BY id >> 48 DESC, id DESC. The bucket (18.6 hours) repeats,
--- so that PostgreSQL can store its entries together.
-CREATE INDEX clicks_affiliate ON clicks (affiliate_id, (id >> 48));
 
 -- Sales ------------------------------------------------------------------------------------------
+
+-- Words are compared two at a time: for a longer list SQLite makes a table, anew for each row that it checks.
 
 CREATE TABLE customers (
   id BIGINT NOT NULL PRIMARY KEY,
@@ -179,7 +181,6 @@ CREATE TABLE customers (
   created_at BIGINT NOT NULL,
   UNIQUE (program_id, identity)
 );
-CREATE INDEX customers_affiliate ON customers (affiliate_id);
 
 CREATE TABLE conversions (
   id BIGINT NOT NULL PRIMARY KEY,
@@ -192,7 +193,7 @@ CREATE TABLE conversions (
   -- As first answered, whatever becomes of the commission or the code.
   commission_minor BIGINT NOT NULL,
   referral_code TEXT NOT NULL,
-  attributed_by TEXT NOT NULL CHECK (attributed_by IN ('click', 'code', 'code_after_expired_click')),
+  attributed_by TEXT NOT NULL CHECK (attributed_by = 'click' OR attributed_by IN ('code', 'code_after_expired_click')),
   conflict BOOLEAN NOT NULL,
   customer TEXT,
   products TEXT,
@@ -226,7 +227,7 @@ CREATE TABLE commissions (
   amount_minor BIGINT NOT NULL,
   original_minor BIGINT NOT NULL,
   rate_bps BIGINT NOT NULL,
-  status TEXT NOT NULL CHECK (status IN ('pending', 'approved', 'paid', 'rejected')),
+  status TEXT NOT NULL CHECK (status IN ('pending', 'approved') OR status IN ('paid', 'rejected')),
   reason TEXT,
   -- The open payout that holds it.
   payout_id BIGINT,
@@ -248,13 +249,12 @@ CREATE TABLE ledger_entries (
   program_id BIGINT NOT NULL REFERENCES programs (id),
   affiliate_id BIGINT NOT NULL REFERENCES affiliates (id),
   currency TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('earn', 'reverse', 'adjust', 'pay', 'unpay')),
+  kind TEXT NOT NULL CHECK (kind IN ('earn', 'reverse') OR kind IN ('pay', 'unpay') OR kind = 'adjust'),
   amount_minor BIGINT NOT NULL CHECK (amount_minor <> 0),
   commission_id BIGINT REFERENCES commissions (id),
   refund_id BIGINT REFERENCES refunds (id),
   created_at BIGINT NOT NULL
 );
-CREATE INDEX ledger_entries_affiliate ON ledger_entries (affiliate_id, id);
 CREATE INDEX ledger_entries_commission ON ledger_entries (commission_id);
 
 CREATE FUNCTION ledger_entries_forever() RETURNS trigger LANGUAGE plpgsql AS

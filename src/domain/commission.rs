@@ -80,6 +80,45 @@ pub fn entry(from: Status, to: Status) -> Option<(Entry, i64)> {
     }
 }
 
+/// What a batch of decisions did to a commission, and what has become of it since.
+#[derive(Debug, Clone, Copy)]
+pub struct Undoing {
+    pub from: Status,
+    pub to: Status,
+    pub now: Status,
+    /// Nobody has moved it since the batch did.
+    pub is_untouched: bool,
+    pub in_open_payout: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Stays {
+    #[error("it was paid, and that is final")]
+    Paid,
+    #[error("somebody has decided it again since")]
+    MovedSince,
+    #[error("it is in an open payout by now")]
+    InOpenPayout,
+}
+
+/// Taking a decision back puts the commission where it was before, which is no move that a key or a person
+/// could make otherwise: `pending` is nobody's decision. [`entry`] holds for it as for every other move.
+///
+/// # Errors
+/// Why it stays where it is.
+pub fn undo(facts: Undoing) -> Result<(Status, Status), Stays> {
+    if facts.now == Status::Paid {
+        return Err(Stays::Paid);
+    }
+    if !facts.is_untouched || facts.now != facts.to {
+        return Err(Stays::MovedSince);
+    }
+    if facts.in_open_payout {
+        return Err(Stays::InOpenPayout);
+    }
+    Ok((facts.to, facts.from))
+}
+
 words! {
     /// How money moves. A balance is the sum of entries: what is owed and not yet paid.
     Entry as EntryKind { Earn = "earn", Reverse = "reverse", Adjust = "adjust", Pay = "pay", Unpay = "unpay" }
@@ -88,6 +127,8 @@ words! {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const ALL: [Status; 4] = [Status::Pending, Status::Approved, Status::Paid, Status::Rejected];
@@ -142,5 +183,60 @@ mod tests {
         let held = Facts { in_open_payout: true, ..facts(Status::Approved) };
         assert_eq!(decide(held, Status::Rejected), Err(Refusal::InOpenPayout));
         assert_eq!(decide(held, Status::Approved), Ok(Decision::Nothing));
+    }
+
+    #[test]
+    fn what_is_paid_moved_or_in_a_payout_is_not_undone() {
+        let done = Undoing {
+            from: Status::Pending,
+            to: Status::Approved,
+            now: Status::Approved,
+            is_untouched: true,
+            in_open_payout: false,
+        };
+        assert_eq!(undo(done), Ok((Status::Approved, Status::Pending)));
+        assert_eq!(undo(Undoing { now: Status::Paid, to: Status::Paid, ..done }), Err(Stays::Paid));
+        assert_eq!(undo(Undoing { now: Status::Paid, ..done }), Err(Stays::Paid));
+        assert_eq!(undo(Undoing { now: Status::Rejected, ..done }), Err(Stays::MovedSince));
+        assert_eq!(undo(Undoing { is_untouched: false, ..done }), Err(Stays::MovedSince));
+        assert_eq!(undo(Undoing { in_open_payout: true, ..done }), Err(Stays::InOpenPayout));
+    }
+
+    /// What the entries of a commission of that status sum up to.
+    fn owed(status: Status, amount: i64) -> i64 {
+        if matches!(status, Status::Pending | Status::Approved) { amount } else { 0 }
+    }
+
+    proptest! {
+        /// Deciding and undoing in any order, with refunds in between, the entries are what the status says.
+        #[test]
+        fn undoing_restores_the_books(first in -10_000i64..10_000, steps in prop::collection::vec((0usize..6, 0i64..500), 0..40)) {
+            let (mut amount, mut status, mut entries) = (first, Status::Pending, first);
+            let mut batch: Option<(Status, Status)> = None;
+            for (step, less) in steps {
+                match step {
+                    0..4 => if let Ok(Decision::Move { from, to }) = decide(facts(status), ALL[step]) {
+                        entries += entry(from, to).map_or(0, |(_, sign)| sign * amount);
+                        (status, batch) = (to, Some((from, to)));
+                    },
+                    4 => if let Some((from, to)) = batch.take() {
+                        let undoing = Undoing { from, to, now: status, is_untouched: true, in_open_payout: false };
+                        match undo(undoing) {
+                            Ok((now, before)) => {
+                                entries += entry(now, before).map_or(0, |(_, sign)| sign * amount);
+                                status = before;
+                                prop_assert_eq!(status, from);
+                            }
+                            Err(stays) => prop_assert_eq!((stays, status), (Stays::Paid, Status::Paid)),
+                        }
+                    },
+                    _ => if status != Status::Paid {
+                        amount -= less;
+                        if status != Status::Rejected { entries -= less; }
+                    },
+                }
+                prop_assert_eq!(entries, owed(status, amount));
+            }
+        }
     }
 }

@@ -21,6 +21,8 @@ const SEQUENCE_BITS: u32 = 12;
 const INSTANCES: i64 = 1 << 10;
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const LENGTH: usize = 13;
+/// With the longest prefix.
+const LONGEST: usize = 6 + LENGTH;
 
 /// What an id names: its prefix, and the field that errors about it carry.
 pub trait Kind {
@@ -44,10 +46,13 @@ macro_rules! kinds {
 kinds! {
     Account "acct_" "accountId" "account";
     Affiliate "aff_" "affiliateId" "affiliate";
+    AffiliateInvitation "ainv_" "invitationId" "invitation";
+    Batch "batch_" "batchId" "decision";
     Click "click_" "clickId" "click";
     Commission "comm_" "commissionId" "commission";
     Conversion "conv_" "conversionId" "conversion";
     Key "key_" "keyId" "key";
+    Link "link_" "linkId" "link";
     Program "prog_" "programId" "program";
     Refund "ref_" "refundId" "refund";
 }
@@ -56,10 +61,13 @@ pub struct Id<K>(i64, PhantomData<fn() -> K>);
 
 pub type AccountId = Id<Account>;
 pub type AffiliateId = Id<Affiliate>;
+pub type AffiliateInvitationId = Id<AffiliateInvitation>;
+pub type BatchId = Id<Batch>;
 pub type ClickId = Id<Click>;
 pub type CommissionId = Id<Commission>;
 pub type ConversionId = Id<Conversion>;
 pub type KeyId = Id<Key>;
+pub type LinkId = Id<Link>;
 pub type ProgramId = Id<Program>;
 pub type RefundId = Id<Refund>;
 
@@ -72,9 +80,21 @@ impl<K> Id<K> {
         self.0
     }
 
+    /// The lowest id of that moment: what was made from then on has a higher one.
+    pub const fn first_of(time: Time) -> Self {
+        let ms = time.ms() - EPOCH_MS;
+        Self::new(if ms < 0 { 0 } else { ms << TIME_SHIFT })
+    }
+
     /// When the thing was made.
     pub const fn time(self) -> Time {
         Time::from_ms((self.0 >> TIME_SHIFT) + EPOCH_MS)
+    }
+
+    /// What is made at that moment or later has this id or a higher one, what was made before a lower one.
+    pub fn first_at(time: Time) -> Self {
+        let ms = time.ms().saturating_sub(EPOCH_MS).clamp(0, i64::MAX >> TIME_SHIFT);
+        Self::new(ms << TIME_SHIFT)
     }
 }
 
@@ -116,11 +136,31 @@ fn encode(raw: i64) -> [u8; LENGTH] {
     out
 }
 
+/// An id as shown, in place: a list writes one for each row.
+pub struct Shown {
+    text: [u8; LONGEST],
+    length: usize,
+}
+
+impl Shown {
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.text[..self.length]).unwrap_or_default()
+    }
+}
+
+impl<K: Kind> Id<K> {
+    pub fn shown(self) -> Shown {
+        let length = K::PREFIX.len() + LENGTH;
+        let mut text = [0; LONGEST];
+        text[..K::PREFIX.len()].copy_from_slice(K::PREFIX.as_bytes());
+        text[K::PREFIX.len()..length].copy_from_slice(&encode(self.0));
+        Shown { text, length }
+    }
+}
+
 impl<K: Kind> fmt::Display for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(K::PREFIX)?;
-        let digits = encode(self.0);
-        f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
+        f.write_str(self.shown().as_str())
     }
 }
 
@@ -132,7 +172,7 @@ impl<K> fmt::Debug for Id<K> {
 
 impl<K: Kind> serde::Serialize for Id<K> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.shown().as_str())
     }
 }
 

@@ -19,7 +19,8 @@ const MINUS: char = '\u{2212}';
 impl NumberStyle {
     pub const ALL: [Self; 4] = [Self::Comma, Self::Point, Self::Space, Self::Apostrophe];
 
-    const fn marks(self) -> (char, char) {
+    /// What stands between thousands, and before the decimals.
+    pub const fn marks(self) -> (char, char) {
         match self {
             Self::Comma => (',', '.'),
             Self::Point => ('.', ','),

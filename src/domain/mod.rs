@@ -2,22 +2,28 @@
 //! and decisions as pure functions of (state, input, time). Nothing in here does I/O.
 
 pub mod affiliate;
+pub mod application;
 pub mod attribution;
 pub mod bucket;
 pub mod code;
 pub mod commission;
+pub mod customer;
 pub mod decimal;
 pub mod device;
 pub mod email;
 pub mod id;
+pub mod invitation;
 pub mod key;
 pub mod locale;
 pub mod message;
 pub mod money;
 pub mod one_time_link;
+pub mod payment;
+pub mod period;
 pub mod program;
 pub mod refund;
 pub mod role;
+pub mod standing;
 pub mod text;
 pub mod time;
 pub mod two_step;

@@ -69,7 +69,7 @@ impl fmt::Display for Money {
     }
 }
 
-/// A JSON number with the currency's own decimals; [`serde_json`] only.
+/// A JSON number with the currency's own decimals; JSON only.
 impl serde::Serialize for Money {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         number(Decimal::new(self.minor, self.currency.exponent).as_str(), serializer)
@@ -112,10 +112,15 @@ impl Decimal {
     }
 }
 
-/// Writes a number's text as it stands, which no float type of serde's could; [`serde_json`] only.
+/// What a `serde_json::value::RawValue` calls itself when it is serialised.
+pub const RAW: &str = "$serde_json::private::RawValue";
+
+/// Writes a number's text as it stands, which no float type of serde's could; JSON only. As a raw value, which
+/// cannot be made of text without reading it again as JSON.
 pub fn number<S: serde::Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    let raw: &serde_json::value::RawValue = serde_json::from_str(text).map_err(serde::ser::Error::custom)?;
-    serde::Serialize::serialize(raw, serializer)
+    let mut raw = serializer.serialize_struct(RAW, 1)?;
+    serde::ser::SerializeStruct::serialize_field(&mut raw, RAW, text)?;
+    serde::ser::SerializeStruct::end(raw)
 }
 
 /// A share in basis points: 2000 is 20 %.

@@ -26,7 +26,7 @@ impl Purpose {
             Self::ConfirmEmail => DAY,
             Self::TeamInvitation => 7 * DAY,
             Self::ConfirmApplication => 3 * DAY,
-            Self::AffiliateInvitation => 30 * DAY,
+            Self::AffiliateInvitation => 14 * DAY,
         }
     }
 

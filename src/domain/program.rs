@@ -32,7 +32,8 @@ impl Program {
         to.and_then(|to| self.deep_link(to)).or_else(|| self.landing_url.clone())
     }
 
-    fn deep_link(&self, to: &str) -> Option<Url> {
+    /// The address, if links may lead there.
+    pub fn deep_link(&self, to: &str) -> Option<Url> {
         // The URL standard strips these silently, which would let the text differ from what is checked.
         if to.chars().any(|c| c.is_control() || c == '\\') {
             return None;

@@ -5,8 +5,10 @@ use super::Issue;
 /// # Errors
 /// A control character (U+0000–001F but newline and tab, U+007F).
 pub fn printable(text: &str) -> Result<(), Issue> {
-    let is_control = |c: char| (c < ' ' && c != '\n' && c != '\t') || c == '\u{7f}';
-    if text.chars().any(is_control) { Err(Issue::new("must not contain control characters")) } else { Ok(()) }
+    // None of them is part of a longer character. Without stopping at the first, so that many are looked at at once.
+    let is_control = |byte: u8| byte != b'\n' && byte != b'\t' && matches!(byte, 0..=0x1f | 0x7f);
+    let found = text.bytes().fold(false, |found, byte| found | is_control(byte));
+    if found { Err(Issue::new("must not contain control characters")) } else { Ok(()) }
 }
 
 /// Text of `min` to `max` characters.
@@ -36,6 +38,9 @@ pub fn name(text: &str) -> Result<(), Issue> {
 
 /// The first `max` characters.
 pub fn cut(text: &str, max: usize) -> &str {
+    if text.len() <= max {
+        return text;
+    }
     text.char_indices().nth(max).map_or(text, |(end, _)| &text[..end])
 }
 

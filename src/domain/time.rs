@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::OffsetDateTime;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -40,20 +40,33 @@ impl Time {
     }
 }
 
+/// RFC 3339 in whole seconds, in place: a list writes one for each row. `None` outside the years 0 to 9999.
+fn shown(time: Time) -> Option<[u8; 20]> {
+    let moment = OffsetDateTime::from_unix_timestamp(time.0.div_euclid(1_000)).ok()?;
+    let (year, month, day) = moment.to_calendar_date();
+    let (hour, minute, second) = moment.to_hms();
+    let year = u16::try_from(year).ok().filter(|year| *year < 10_000)?;
+    let (century, year) = (u8::try_from(year / 100).ok()?, u8::try_from(year % 100).ok()?);
+    let mut text = *b"0000-00-00T00:00:00Z";
+    let parts = [(0, century), (2, year), (5, month.into()), (8, day), (11, hour), (14, minute), (17, second)];
+    for (place, number) in parts {
+        text[place] += number / 10;
+        text[place + 1] += number % 10;
+    }
+    Some(text)
+}
+
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.div_euclid(1_000);
-        let text = OffsetDateTime::from_unix_timestamp(seconds)
-            .ok()
-            .and_then(|moment| moment.format(&Rfc3339).ok())
-            .ok_or(fmt::Error)?;
-        f.write_str(&text)
+        let text = shown(*self).ok_or(fmt::Error)?;
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
 impl serde::Serialize for Time {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let text = shown(*self).ok_or_else(|| serde::ser::Error::custom("a time outside the years 0 to 9999"))?;
+        serializer.serialize_str(std::str::from_utf8(&text).map_err(serde::ser::Error::custom)?)
     }
 }
 

@@ -53,7 +53,7 @@ pub fn recovery_code(mut random: impl FnMut() -> u8) -> String {
 
 /// A recovery code however it was typed.
 pub fn folded(code: &str) -> String {
-    code.chars().filter(|c| c.is_ascii_alphanumeric()).collect::<String>().to_lowercase()
+    code.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase()
 }
 
 #[cfg(test)]
@@ -95,7 +95,7 @@ mod tests {
     fn recovery_codes_are_read_as_people_type_them() {
         let mut n = 0;
         let code = recovery_code(|| {
-            n += 37;
+            n = u8::wrapping_add(n, 37);
             n
         });
         assert_eq!(code.len(), 11);

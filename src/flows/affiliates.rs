@@ -2,13 +2,19 @@
 
 use serde::Serialize;
 
-use super::{Act, Change, Refusal};
+use super::{
+    Act, Change, Refusal,
+    mails::{self, NewMail},
+};
 use crate::{
     domain::{
         affiliate::{PaymentMethod, Status},
         code::{self, Code},
         email::Email,
         id::AffiliateId,
+        message::Kind,
+        standing::{Facts, Move, Standing},
+        time::Time,
     },
     store::{Error, Tx, affiliates, codes, totals},
 };
@@ -30,14 +36,29 @@ pub struct Joined {
 /// # Errors
 /// When the address or the code is taken.
 pub async fn create(tx: &mut Tx, act: &Act, new: &NewAffiliate) -> Result<Joined, Refusal> {
+    join(tx, act, new, Status::Active, None).await
+}
+
+/// The same with another status to begin with, for who applied.
+///
+/// # Errors
+/// As [`create`].
+pub(super) async fn join(
+    tx: &mut Tx,
+    act: &Act,
+    new: &NewAffiliate,
+    status: Status,
+    applied_at: Option<Time>,
+) -> Result<Joined, Refusal> {
     let (id, program) = (act.id(), act.program.id);
     let row = affiliates::NewAffiliate {
         id,
         program,
         email: &new.email,
         name: &new.name,
-        status: Status::Active,
+        status,
         custom_fields: &new.custom_fields,
+        applied_at,
     };
     if !affiliates::create(tx, row).await? {
         return Err(email_taken());
@@ -48,7 +69,7 @@ pub async fn create(tx: &mut Tx, act: &Act, new: &NewAffiliate) -> Result<Joined
         None => take_free_code(tx, act, id, &new.name).await?,
     };
     totals::start_affiliate(tx, program, id).await?;
-    totals::count_affiliate(tx, program, Status::Active, 1).await?;
+    totals::count_affiliate(tx, program, status, 1).await?;
     act.audit(tx, "affiliate.created", id, Change::default()).await?;
     Ok(Joined { id, referral_code: code.into_string() })
 }
@@ -117,18 +138,87 @@ pub async fn edit(tx: &mut Tx, act: &Act, id: AffiliateId, edit: Edit) -> Result
         return Err(code_taken());
     }
     if after.status != before.status {
+        // Whoever says a status says all there is to say about it.
+        (after.blocked_as, after.status_reason) = (None, None);
         totals::count_affiliate(tx, program, before.status, -1).await?;
         totals::count_affiliate(tx, program, after.status, 1).await?;
     }
     affiliates::update(tx, id, &after, act.now).await.map_err(taken_meanwhile)?;
+    // Told at the address as it was, whoever changed how they are paid; the first time is no change.
+    let was_paid = (before.payment_method, before.payment_details.as_deref());
+    let is_paid = (after.payment_method, after.payment_details.as_deref());
+    let told = Email::parse(&before.email).ok().filter(|_| was_paid.1.is_some() && was_paid != is_paid);
     let (before, after) = (audited(&before, before_code.as_deref()), audited(&after, code.as_deref()));
     let change = Change { before: Some(&before), after: Some(&after), reason: None };
-    act.audit(tx, "affiliate.changed", id, change).await?;
+    let row = act.deed(tx, "affiliate.changed", id, change).await?;
+    if let Some(to) = told {
+        let new = NewMail {
+            kind: Kind::PaymentDetailsChanged,
+            cause: row.raw(),
+            to: &to,
+            program: Some(program),
+            account: None,
+            affiliate: Some(id),
+        };
+        mails::enqueue(tx, &act.ids, act.now, new).await?;
+    }
     Ok(())
+}
+
+/// Writes down that a merchant looks at the affiliate's own pages.
+///
+/// # Errors
+/// When there is no such affiliate.
+pub async fn view(tx: &mut Tx, act: &Act, id: AffiliateId) -> Result<(), Refusal> {
+    let found = affiliates::program_of(tx, id).await?.filter(|found| found.program_id == act.program.id);
+    found.ok_or(Refusal::NotFound("affiliate"))?;
+    Ok(act.audit(tx, "affiliate.viewed", id, Change::default()).await?)
 }
 
 fn taken_meanwhile(error: Error) -> Refusal {
     if error.is_unique_violation() { email_taken() } else { error.into() }
+}
+
+/// Moves an affiliate, who is told where that is due.
+///
+/// # Errors
+/// When there is no such affiliate, or no such move from where they stand.
+pub async fn change_standing(
+    tx: &mut Tx,
+    act: &Act,
+    id: AffiliateId,
+    change: Move,
+    reason: Option<&str>,
+) -> Result<Standing, Refusal> {
+    let (program, unknown) = (act.program.id, || Refusal::NotFound("affiliate"));
+    let before = affiliates::lock(tx, program, id).await?.ok_or_else(unknown)?;
+    let stand = affiliates::stand(tx, program, id).await?.ok_or_else(unknown)?;
+    let facts = stand.facts();
+    let (status, blocked_as) = facts.after(change).map_err(|issue| Refusal::field("status", issue.0))?;
+    let standing = Facts { status, blocked_as, ..facts }.standing();
+
+    let status_reason = reason.map(str::to_owned);
+    let after = affiliates::Editable { status, blocked_as, status_reason, ..before.clone() };
+    if status != before.status {
+        totals::count_affiliate(tx, program, before.status, -1).await?;
+        totals::count_affiliate(tx, program, status, 1).await?;
+    }
+    affiliates::update(tx, id, &after, act.now).await?;
+    let words = (facts.standing().word(), standing.word());
+    let audited = Change { before: Some(words.0), after: Some(words.1), reason };
+    let cause = act.deed(tx, &format!("affiliate.{}", change.done()), id, audited).await?;
+
+    let kind = match change {
+        Move::Approve => Kind::ApplicationApproved,
+        Move::Reject => Kind::ApplicationRejected,
+        Move::Reopen | Move::Pause | Move::Resume | Move::Remove => return Ok(standing),
+    };
+    if let Ok(to) = &Email::parse(&before.email) {
+        let (cause, account) = (cause.raw(), stand.account_id);
+        let mail = NewMail { kind, cause, to, program: Some(program), account, affiliate: Some(id) };
+        mails::enqueue(tx, &act.ids, act.now, mail).await?;
+    }
+    Ok(standing)
 }
 
 /// What the audit log says of an affiliate: that payment details changed, not what they are.

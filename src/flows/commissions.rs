@@ -1,10 +1,11 @@
 //! Deciding commissions: approving, rejecting, paying.
 
-use super::{Act, Change, Refusal};
+use super::{Act, Change, Refusal, mails};
 use crate::{
     domain::{
         commission::{self, Decision, Status},
-        id::CommissionId,
+        id::{BatchId, CommissionId},
+        message,
     },
     store::{
         Error, Tx,
@@ -24,6 +25,28 @@ pub async fn set_status(
     wanted: Status,
     reason: Option<&str>,
 ) -> Result<Commission, Refusal> {
+    decide(tx, act, id, wanted, reason, None).await.map(|decided| decided.now)
+}
+
+/// A commission after a decision.
+pub struct Decided {
+    pub now: Commission,
+    /// As it was, if it has moved.
+    pub before: Option<Commission>,
+}
+
+/// As [`set_status`], maybe as one of a batch.
+///
+/// # Errors
+/// As [`set_status`].
+pub async fn decide(
+    tx: &mut Tx,
+    act: &Act,
+    id: CommissionId,
+    wanted: Status,
+    reason: Option<&str>,
+    batch: Option<BatchId>,
+) -> Result<Decided, Refusal> {
     loop {
         let found = commissions::by_id(tx, act.program.id, id).await?.ok_or(Refusal::NotFound("commission"))?;
         let facts = commission::Facts {
@@ -35,22 +58,36 @@ pub async fn set_status(
             Refusal::field("status", format!("{refusal} (the commission is {})", found.status))
         };
         let Decision::Move { from, to } = commission::decide(facts, wanted).map_err(refused)? else {
-            return Ok(found);
+            return Ok(Decided { now: found, before: None });
         };
         // Somebody else may have moved it since; then the decision is made again from where it is now.
-        let change = Move { from, to, reason, at: act.now };
+        let change = Move { from, to, reason, at: act.now, batch };
         if let Some(amount) = commissions::set_status(tx, id, change).await? {
-            moved(tx, act, &found, change, amount).await?;
-            let moved = commissions::by_id(tx, act.program.id, id).await?;
-            return moved.ok_or(Refusal::NotFound("commission"));
+            moved(tx, act, &found, (from, to), amount).await?;
+            let action = format!("commission.{to}");
+            let words = Change { before: Some(from.as_str()), after: Some(to.as_str()), reason };
+            let deed = act.deed(tx, &action, id, words).await?;
+            if to == Status::Rejected && found.kind == commission::Kind::Sale {
+                let kind = message::Kind::CommissionRejected;
+                mails::enqueue_for_affiliate(tx, act, found.affiliate_id, kind, deed.raw()).await?;
+            }
+            let now = commissions::by_id(tx, act.program.id, id).await?.ok_or(Refusal::NotFound("commission"))?;
+            return Ok(Decided { now, before: Some(found) });
         }
     }
 }
 
-async fn moved(tx: &mut Tx, act: &Act, found: &Commission, change: Move<'_>, amount: i64) -> Result<(), Error> {
-    totals::count_commission(tx, found.affiliate_id, change.from, -1, -amount).await?;
-    totals::count_commission(tx, found.affiliate_id, change.to, 1, amount).await?;
-    if let Some((kind, sign)) = commission::entry(change.from, change.to) {
+/// Totals and ledger after a commission of that amount went from one status to the other.
+pub(super) async fn moved(
+    tx: &mut Tx,
+    act: &Act,
+    found: &Commission,
+    (from, to): (Status, Status),
+    amount: i64,
+) -> Result<(), Error> {
+    totals::count_commission(tx, found.affiliate_id, from, -1, -amount).await?;
+    totals::count_commission(tx, found.affiliate_id, to, 1, amount).await?;
+    if let Some((kind, sign)) = commission::entry(from, to) {
         let entry = ledger::NewEntry {
             id: act.id(),
             program: act.program.id,
@@ -63,7 +100,5 @@ async fn moved(tx: &mut Tx, act: &Act, found: &Commission, change: Move<'_>, amo
         };
         ledger::post(tx, &entry).await?;
     }
-    let action = format!("commission.{}", change.to);
-    let words = Change { before: Some(change.from.as_str()), after: Some(change.to.as_str()), reason: change.reason };
-    act.audit(tx, &action, found.id, words).await
+    Ok(())
 }

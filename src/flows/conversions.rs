@@ -1,12 +1,13 @@
 //! Recording sales: once each, credited by the evidence that came with them.
 
-use super::{Act, Refusal};
+use super::{Act, Refusal, mails};
 use crate::{
     domain::{
         attribution::{self, By, Click, Named},
         code::Code,
         commission::{Entry, Kind, Status},
         id::{ClickId, Id},
+        message,
         money::Money,
     },
     store::{
@@ -143,6 +144,10 @@ async fn earn(tx: &mut Tx, act: &Act, sale: &Conversion) -> Result<(), Refusal> 
     ledger::post(tx, &entry).await?;
     let day = sale.id.time().day();
     totals::count_conversion(tx, sale.affiliate_id, day, sale.amount_minor, sale.commission_minor).await?;
+    if sale.commission_minor > 0 {
+        let (kind, cause) = (message::Kind::NewCommission, commission.id.raw());
+        mails::enqueue_for_affiliate(tx, act, sale.affiliate_id, kind, cause).await?;
+    }
     Ok(())
 }
 

@@ -3,9 +3,14 @@
 
 pub mod accounts;
 pub mod affiliates;
+pub mod applications;
 pub mod commissions;
 pub mod conversions;
 pub mod credentials;
+pub mod decisions;
+pub mod invitations;
+pub mod joining;
+pub mod links;
 pub mod mails;
 pub mod one_time_links;
 pub mod programs;
@@ -74,6 +79,18 @@ impl Act {
         subject: Id<K>,
         change: Change<'_>,
     ) -> Result<(), store::Error> {
+        self.deed(tx, action, subject, change).await.map(drop)
+    }
+
+    /// The same; the audit row's id, for what the deed causes.
+    async fn deed<K: Kind>(
+        &self,
+        tx: &mut Tx,
+        action: &str,
+        subject: Id<K>,
+        change: Change<'_>,
+    ) -> Result<Id<audit::AuditRow>, store::Error> {
+        let id = self.id();
         let event = audit::Event {
             program: Some(self.program.id),
             actor: &self.actor.to_string(),
@@ -83,7 +100,8 @@ impl Act {
             after: change.after,
             reason: change.reason,
         };
-        audit::record(tx, self.id(), event).await
+        audit::record(tx, id, event).await?;
+        Ok(id)
     }
 }
 

@@ -161,6 +161,25 @@ pub async fn any(tx: &mut Tx) -> Result<bool, Error> {
     Ok(any)
 }
 
+row! {
+    #[derive(Debug)]
+    pub struct Member {
+        pub account_id: AccountId,
+        pub email: String,
+    }
+}
+
+/// Those who may decide something in the program: everybody on the team but viewers.
+pub async fn deciders(tx: &mut Tx, program: ProgramId) -> Result<Vec<Member>, Error> {
+    fetch_all!(
+        Member,
+        tx,
+        "SELECT a.id AS account_id, a.email FROM memberships m JOIN accounts a ON a.id = m.account_id
+         WHERE m.program_id = $1 AND m.role <> 'viewer' ORDER BY a.id",
+        program
+    )
+}
+
 // The set-up address -----------------------------------------------------------------------------------
 
 /// Replaces the set-up address: only the newest one works.

@@ -5,7 +5,9 @@ use crate::domain::{
     affiliate::{PaymentMethod, Status},
     email::Email,
     id::{AccountId, AffiliateId, ProgramId},
+    message::Kind,
     money::Currency,
+    standing::{BlockedAs, Facts},
     time::Time,
 };
 
@@ -41,14 +43,15 @@ pub struct NewAffiliate<'a> {
     pub name: &'a str,
     pub status: Status,
     pub custom_fields: &'a str,
+    pub applied_at: Option<Time>,
 }
 
 /// Makes the affiliate; `false` where the program has one with that address.
 pub async fn create(tx: &mut Tx, new: NewAffiliate<'_>) -> Result<bool, Error> {
     let made = execute!(
         tx,
-        "INSERT INTO affiliates (id, program_id, email, email_key, name, status, custom_fields, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (program_id, email_key) DO NOTHING",
+        "INSERT INTO affiliates (id, program_id, email, email_key, name, status, custom_fields, created_at, updated_at, applied_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9) ON CONFLICT (program_id, email_key) DO NOTHING",
         new.id,
         new.program,
         new.email.as_str(),
@@ -56,7 +59,8 @@ pub async fn create(tx: &mut Tx, new: NewAffiliate<'_>) -> Result<bool, Error> {
         new.name,
         new.status,
         new.custom_fields,
-        new.id.time()
+        new.id.time(),
+        new.applied_at
     )?;
     Ok(made == 1)
 }
@@ -128,6 +132,8 @@ row! {
         pub payment_method: Option<PaymentMethod>,
         pub payment_details: Option<String>,
         pub custom_fields: String,
+        pub blocked_as: Option<BlockedAs>,
+        pub status_reason: Option<String>,
     }
 }
 
@@ -138,7 +144,7 @@ pub async fn lock(tx: &mut Tx, program: ProgramId, id: AffiliateId) -> Result<Op
         Editable,
         tx,
         "UPDATE affiliates SET updated_at = updated_at WHERE id = $1 AND program_id = $2
-         RETURNING name, email, email_key, status, payment_method, payment_details, custom_fields",
+         RETURNING name, email, email_key, status, payment_method, payment_details, custom_fields, blocked_as, status_reason",
         id,
         program
     )
@@ -150,7 +156,7 @@ pub async fn update(tx: &mut Tx, id: AffiliateId, edit: &Editable, now: Time) ->
     execute!(
         tx,
         "UPDATE affiliates SET name = $2, email = $3, email_key = $4, status = $5, payment_method = $6,
-           payment_details = $7, custom_fields = $8, updated_at = $9 WHERE id = $1",
+           payment_details = $7, custom_fields = $8, updated_at = $9, blocked_as = $10, status_reason = $11 WHERE id = $1",
         id,
         &edit.name,
         &edit.email,
@@ -159,20 +165,11 @@ pub async fn update(tx: &mut Tx, id: AffiliateId, edit: &Editable, now: Time) ->
         edit.payment_method,
         &edit.payment_details,
         &edit.custom_fields,
-        now
+        now,
+        edit.blocked_as,
+        &edit.status_reason
     )
     .map(drop)
-}
-
-pub async fn by_email(tx: &mut Tx, program: ProgramId, email: &Email) -> Result<Option<AffiliateId>, Error> {
-    let row = fetch_optional!(
-        (AffiliateId,),
-        tx,
-        "SELECT id FROM affiliates WHERE program_id = $1 AND email_key = $2",
-        program,
-        email.key()
-    )?;
-    Ok(row.map(|(id,)| id))
 }
 
 /// Whether another affiliate of the program has that address.
@@ -196,6 +193,18 @@ pub async fn is_email_taken(
 pub async fn status(tx: &mut Tx, id: AffiliateId) -> Result<Status, Error> {
     let (status,) = fetch_one!((Status,), tx, "SELECT status FROM affiliates WHERE id = $1", id)?;
     Ok(status)
+}
+
+/// The account of the affiliate and its address, unless there is none or it does not want such mails.
+pub async fn mailed(tx: &mut Tx, id: AffiliateId, kind: Kind) -> Result<Option<(AccountId, String)>, Error> {
+    fetch_optional!(
+        (AccountId, String),
+        tx,
+        "SELECT c.id, c.email FROM affiliates a JOIN accounts c ON c.id = a.account_id
+         WHERE a.id = $1 AND NOT EXISTS (SELECT o.kind FROM mail_opt_outs o WHERE o.account_id = c.id AND o.kind = $2)",
+        id,
+        kind
+    )
 }
 
 /// Lets an account see what the affiliate earns.
@@ -236,5 +245,62 @@ pub async fn of_account(tx: &mut Tx, account: AccountId) -> Result<Vec<Earning>,
          FROM affiliates a JOIN programs p ON p.id = a.program_id JOIN affiliate_totals t ON t.affiliate_id = a.id
          WHERE a.account_id = $1 ORDER BY a.id DESC",
         account
+    )
+}
+
+row! {
+    /// Where an affiliate stands and what they were told about it.
+    #[derive(Debug, Clone)]
+    pub struct Stand {
+        pub status: Status,
+        pub blocked_as: Option<BlockedAs>,
+        pub status_reason: Option<String>,
+        pub applied_at: Option<Time>,
+        pub account_id: Option<AccountId>,
+        pub is_invited: bool,
+    }
+}
+
+impl Stand {
+    pub const fn facts(&self) -> Facts {
+        Facts {
+            status: self.status,
+            blocked_as: self.blocked_as,
+            has_applied: self.applied_at.is_some(),
+            is_invited: self.is_invited,
+        }
+    }
+}
+
+pub async fn stand(tx: &mut Tx, program: ProgramId, id: AffiliateId) -> Result<Option<Stand>, Error> {
+    fetch_optional!(
+        Stand,
+        tx,
+        "SELECT a.status, a.blocked_as, a.status_reason, a.applied_at, a.account_id,
+                EXISTS (SELECT i.id FROM invitations i WHERE i.affiliate_id = a.id AND i.accepted_at IS NULL
+                        AND i.withdrawn_at IS NULL) AS is_invited
+         FROM affiliates a WHERE a.id = $1 AND a.program_id = $2",
+        id,
+        program
+    )
+}
+
+row! {
+    #[derive(Debug, Clone, Copy)]
+    pub struct Known {
+        pub id: AffiliateId,
+        pub account_id: Option<AccountId>,
+        pub status: Status,
+    }
+}
+
+/// The program's affiliate with that address.
+pub async fn by_email(tx: &mut Tx, program: ProgramId, email: &Email) -> Result<Option<Known>, Error> {
+    fetch_optional!(
+        Known,
+        tx,
+        "SELECT id, account_id, status FROM affiliates WHERE program_id = $1 AND email_key = $2",
+        program,
+        email.key()
     )
 }

@@ -1,6 +1,6 @@
 //! Who did what, when, before → after. Only ever added to.
 
-use super::{Error, Tx, execute, fetch_all, row};
+use super::{Error, Tx, execute, fetch_all, fetch_optional, row};
 use crate::domain::{
     id::{Id, ProgramId},
     time::Time,
@@ -66,6 +66,13 @@ pub struct Filter {
     pub before: Option<Id<AuditRow>>,
 }
 
+impl Filter {
+    /// Everything that happened to one thing.
+    pub fn of(subject: String) -> Self {
+        Self { subject, ..Self::default() }
+    }
+}
+
 macro_rules! entries {
     ($rest:literal) => {
         concat!("SELECT id, actor, action, subject, before, after, reason, created_at FROM audit_log ", $rest)
@@ -95,4 +102,17 @@ pub async fn page(tx: &mut Tx, program: ProgramId, filter: &Filter, limit: i64) 
         if filter.about.is_empty() { "%".to_owned() } else { format!("{}.%", filter.about) },
         limit
     )
+}
+
+row! {
+    /// What a message tells of a deed.
+    #[derive(Debug)]
+    pub struct Deed {
+        pub subject: String,
+        pub reason: Option<String>,
+    }
+}
+
+pub async fn by_id(tx: &mut Tx, id: Id<AuditRow>) -> Result<Option<Deed>, Error> {
+    fetch_optional!(Deed, tx, "SELECT subject, reason FROM audit_log WHERE id = $1", id)
 }

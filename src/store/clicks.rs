@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
@@ -113,14 +113,29 @@ pub async fn affiliate(tx: &mut Tx, program: ProgramId, click: ClickId) -> Resul
     Ok(row.map(|(affiliate,)| affiliate))
 }
 
+/// The page that a click came from, where it told.
+///
+/// # Errors
+/// The database's.
+pub async fn source(tx: &mut Tx, click: ClickId) -> Result<Option<String>, Error> {
+    let row = fetch_optional!(
+        (String,),
+        tx,
+        "SELECT t.text FROM clicks c JOIN texts t ON t.id = c.source_id WHERE c.id = $1",
+        click
+    )?;
+    Ok(row.map(|(text,)| text))
+}
+
 // SQLite: row by row on the writing thread, counters once a batch ------------------------------------
 
 const CODE: &str = "SELECT c.affiliate_id, a.status, now.code
      FROM codes c JOIN affiliates a ON a.id = c.affiliate_id JOIN codes now ON now.affiliate_id = a.id AND now.is_current
      WHERE c.program_id = $1 AND c.code_key = $2";
+// Each names its values in order, so that they are bound by place.
 const INSERT: &str =
     "INSERT INTO clicks (id, affiliate_id, ip_hash, source_id, user_agent_id) VALUES ($1, $2, $3, $4, $5)";
-const COUNT_TOTAL: &str = "UPDATE affiliate_totals SET clicks = clicks + $2 WHERE affiliate_id = $1";
+const COUNT_TOTAL: &str = "UPDATE affiliate_totals SET clicks = clicks + $1 WHERE affiliate_id = $2";
 const COUNT_DAY: &str = "INSERT INTO affiliate_days (affiliate_id, day, clicks) VALUES ($1, $2, $3)
      ON CONFLICT (affiliate_id, day) DO UPDATE SET clicks = affiliate_days.clicks + excluded.clicks";
 
@@ -128,6 +143,7 @@ pub(super) fn record_on_sqlite(lite: &Connection, known: &mut Known, new: &[NewC
     let mut totals: BTreeMap<AffiliateId, i64> = BTreeMap::new();
     let mut days: BTreeMap<(AffiliateId, i64), i64> = BTreeMap::new();
     let mut outcomes = Vec::with_capacity(new.len());
+    let mut insert = lite.prepare_cached(INSERT)?;
     for click in new {
         let Some((affiliate, status, code)) = code_on_sqlite(lite, known, click)? else {
             outcomes.push(Outcome::UnknownCode);
@@ -139,16 +155,17 @@ pub(super) fn record_on_sqlite(lite: &Connection, known: &mut Known, new: &[NewC
         }
         let source = text_on_sqlite(lite, known, click.source_url.as_deref())?;
         let agent = text_on_sqlite(lite, known, click.user_agent.as_deref())?;
-        sqlite::execute(lite, INSERT, &[&click.id, &affiliate, &click.ip_hash, &source, &agent])?;
+        insert.execute(params![click.id, affiliate, click.ip_hash, source, agent])?;
         *totals.entry(affiliate).or_default() += 1;
         *days.entry((affiliate, click.id.time().day())).or_default() += 1;
         outcomes.push(Outcome::Recorded { affiliate, code });
     }
+    let (mut total, mut daily) = (lite.prepare_cached(COUNT_TOTAL)?, lite.prepare_cached(COUNT_DAY)?);
     for (affiliate, clicks) in totals {
-        sqlite::execute(lite, COUNT_TOTAL, &[&affiliate, &clicks])?;
+        total.execute(params![clicks, affiliate])?;
     }
     for ((affiliate, day), clicks) in days {
-        sqlite::execute(lite, COUNT_DAY, &[&affiliate, &day, &clicks])?;
+        daily.execute(params![affiliate, day, clicks])?;
     }
     Ok(outcomes)
 }

@@ -83,3 +83,28 @@ pub async fn named_by_id(tx: &mut Tx, program: ProgramId, affiliate: AffiliateId
     )?;
     Ok(row.map(named))
 }
+
+/// Makes it one more code of the affiliate beside the current one, where it is free or was given up by
+/// them; whether it did.
+pub async fn add(
+    tx: &mut Tx,
+    program: ProgramId,
+    affiliate: AffiliateId,
+    code: &Code,
+    now: Time,
+) -> Result<bool, Error> {
+    let added = execute!(
+        tx,
+        "INSERT INTO codes (program_id, code_key, code, affiliate_id, is_current, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (program_id, code_key) DO UPDATE SET code = excluded.code
+         WHERE codes.affiliate_id = excluded.affiliate_id AND NOT codes.is_current",
+        program,
+        code.key(),
+        code.as_str(),
+        affiliate,
+        false,
+        now
+    )?;
+    Ok(added == 1)
+}

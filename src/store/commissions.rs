@@ -4,7 +4,7 @@ use super::{Error, Tx, execute, fetch_all, fetch_one, fetch_optional, row};
 use crate::domain::{
     affiliate,
     commission::{Kind, Status},
-    id::{AffiliateId, CommissionId, ConversionId, ProgramId, RefundId},
+    id::{AffiliateId, BatchId, CommissionId, ConversionId, ProgramId, RefundId},
     time::Time,
 };
 
@@ -152,7 +152,7 @@ pub async fn count_pending(tx: &mut Tx, program: ProgramId, most: i64) -> Result
     let (count,) = fetch_one!(
         (i64,),
         tx,
-        "SELECT COUNT(*) FROM (SELECT id FROM commissions WHERE program_id = $1 AND status = 'pending' LIMIT $2) AS some",
+        "SELECT COUNT(*) FROM (SELECT id FROM commissions WHERE program_id = $1 AND status = 'pending' LIMIT $2) AS waiting",
         program,
         most
     )?;
@@ -185,6 +185,8 @@ pub struct Move<'a> {
     pub to: Status,
     pub reason: Option<&'a str>,
     pub at: Time,
+    /// What somebody decided in one go in the browser.
+    pub batch: Option<BatchId>,
 }
 
 /// Moves it if it is still where the decision saw it; the amount that moved, of the one caller who did.
@@ -194,7 +196,7 @@ pub async fn set_status(tx: &mut Tx, id: CommissionId, change: Move<'_>) -> Resu
     let row = fetch_optional!(
         (i64,),
         tx,
-        "UPDATE commissions SET status = $3, reason = $4, updated_at = $5,
+        "UPDATE commissions SET status = $3, reason = $4, updated_at = $5, batch_id = $8,
            approved_at = COALESCE(CASE WHEN status = 'rejected' THEN NULL ELSE approved_at END, $6), paid_at = $7
          WHERE id = $1 AND status = $2 AND payout_id IS NULL RETURNING amount_minor",
         id,
@@ -203,7 +205,8 @@ pub async fn set_status(tx: &mut Tx, id: CommissionId, change: Move<'_>) -> Resu
         change.reason,
         change.at,
         approved_at,
-        paid_at
+        paid_at,
+        change.batch
     )?;
     Ok(row.map(|(amount,)| amount))
 }

@@ -1,5 +1,7 @@
 //! Work for later. A job is a row; whoever claims it has it for a while, and it is tried again unless done.
 
+use tokio::sync::{Notify, futures::Notified};
+
 use super::{Error, Tx, execute, fetch_optional, row};
 use crate::domain::{id::Id, time::Time};
 
@@ -8,12 +10,22 @@ use crate::domain::{id::Id, time::Time};
 pub enum JobRow {}
 
 row! {
-    #[derive(Debug)]
+    #[derive(Debug, Clone)]
     pub struct Job {
         pub id: Id<JobRow>,
         pub kind: String,
+        pub key: String,
         pub attempts: i64,
     }
+}
+
+/// Wakes whoever waits for work in this process, so that a sign-in link leaves at once. The transaction that
+/// enqueues is not over then: who is woken looks again a little later.
+static ENQUEUED: Notify = Notify::const_new();
+
+/// The next time that this process enqueues something.
+pub fn enqueued() -> Notified<'static> {
+    ENQUEUED.notified()
 }
 
 /// Enqueues the job unless one of that kind and key waits already.
@@ -27,25 +39,40 @@ pub async fn enqueue(tx: &mut Tx, id: Id<JobRow>, kind: &str, key: &str, run_at:
         key,
         run_at,
         id.time()
-    )
-    .map(drop)
+    )?;
+    ENQUEUED.notify_waiters();
+    Ok(())
 }
 
 /// The job that has been due the longest, for this caller alone until `until`. The eligibility is tested
-/// again in the outer WHERE, so that of two callers at READ COMMITTED one comes away empty.
+/// again in the outer WHERE, so that of two callers at READ COMMITTED one comes away empty; on PostgreSQL
+/// callers also step over what another one is just taking, instead of waiting for it to come away empty.
 pub async fn claim(tx: &mut Tx, now: Time, until: Time) -> Result<Option<Job>, Error> {
-    fetch_optional!(
-        Job,
-        tx,
-        "UPDATE jobs SET locked_until = $2, attempts = attempts + 1
-         WHERE id = (SELECT id FROM jobs WHERE run_at <= $1 AND (locked_until IS NULL OR locked_until <= $1) ORDER BY run_at LIMIT 1)
-           AND run_at <= $1 AND (locked_until IS NULL OR locked_until <= $1)
-         RETURNING id, kind, attempts",
-        now,
-        until
-    )
+    macro_rules! claim {
+        ($lock:literal) => {
+            fetch_optional!(
+                Job,
+                tx,
+                concat!(
+                    "UPDATE jobs SET locked_until = $2, attempts = attempts + 1
+                     WHERE id = (SELECT id FROM jobs WHERE run_at <= $1 AND (locked_until IS NULL OR locked_until <= $1)
+                                 ORDER BY run_at LIMIT 1 ",
+                    $lock,
+                    ") AND run_at <= $1 AND (locked_until IS NULL OR locked_until <= $1)
+                     RETURNING id, kind, key, attempts"
+                ),
+                now,
+                until
+            )
+        };
+    }
+    match tx {
+        Tx::Sqlite(_) => claim!(""),
+        Tx::Postgres(_) => claim!("FOR UPDATE SKIP LOCKED"),
+    }
 }
 
+/// A job that recurs begins anew.
 pub async fn run_again_at(tx: &mut Tx, id: Id<JobRow>, run_at: Time) -> Result<(), Error> {
     execute!(
         tx,
@@ -59,4 +86,9 @@ pub async fn run_again_at(tx: &mut Tx, id: Id<JobRow>, run_at: Time) -> Result<(
 pub async fn failed(tx: &mut Tx, id: Id<JobRow>, error: &str, run_at: Time) -> Result<(), Error> {
     execute!(tx, "UPDATE jobs SET run_at = $2, locked_until = NULL, last_error = $3 WHERE id = $1", id, run_at, error)
         .map(drop)
+}
+
+/// A job that does not recur is gone when it is done.
+pub async fn done(tx: &mut Tx, id: Id<JobRow>) -> Result<(), Error> {
+    execute!(tx, "DELETE FROM jobs WHERE id = $1", id).map(drop)
 }

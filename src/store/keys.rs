@@ -1,6 +1,6 @@
 //! API keys: stored as a hash, listed by what can be told without it.
 
-use super::{Error, Tx, execute, fetch_all, fetch_optional, row};
+use super::{Error, Tx, execute, fetch_all, fetch_one, fetch_optional, row};
 use crate::domain::{
     id::{KeyId, ProgramId},
     key::{Scope, Secret, hash},
@@ -103,4 +103,15 @@ pub async fn revoke(tx: &mut Tx, id: KeyId, now: Time) -> Result<(), Error> {
 
 pub async fn touch(tx: &mut Tx, id: KeyId, now: Time) -> Result<(), Error> {
     execute!(tx, "UPDATE api_keys SET last_used_at = $2 WHERE id = $1", id, now).map(drop)
+}
+
+/// Whether the program has a key that was not revoked.
+pub async fn any(tx: &mut Tx, program: ProgramId) -> Result<bool, Error> {
+    let (any,) = fetch_one!(
+        (bool,),
+        tx,
+        "SELECT EXISTS (SELECT id FROM api_keys WHERE program_id = $1 AND revoked_at IS NULL)",
+        program
+    )?;
+    Ok(any)
 }

@@ -67,3 +67,36 @@ pub async fn waiting(tx: &mut Tx, id: MailId) -> Result<Option<Mail>, Error> {
         id
     )
 }
+
+/// The server has it, or it is in the outbox.
+pub async fn sent(tx: &mut Tx, id: MailId, now: Time) -> Result<(), Error> {
+    execute!(
+        tx,
+        "UPDATE mails SET sent_at = $2, attempts = attempts + 1, last_error = NULL WHERE id = $1 AND sent_at IS NULL",
+        id,
+        now
+    )
+    .map(drop)
+}
+
+/// It no longer applies, for that reason.
+pub async fn dropped(tx: &mut Tx, id: MailId, reason: &str, now: Time) -> Result<(), Error> {
+    execute!(tx, "UPDATE mails SET dropped_at = $2, last_error = $3 WHERE id = $1", id, now, reason).map(drop)
+}
+
+/// It was tried and will be again.
+pub async fn postponed(tx: &mut Tx, id: MailId, error: &str) -> Result<(), Error> {
+    execute!(tx, "UPDATE mails SET attempts = attempts + 1, last_error = $2 WHERE id = $1", id, error).map(drop)
+}
+
+/// It was tried and will not be again.
+pub async fn failed(tx: &mut Tx, id: MailId, error: &str, now: Time) -> Result<(), Error> {
+    execute!(
+        tx,
+        "UPDATE mails SET failed_at = $2, attempts = attempts + 1, last_error = $3 WHERE id = $1",
+        id,
+        now,
+        error
+    )
+    .map(drop)
+}

@@ -23,7 +23,14 @@ macro_rules! migrations {
     };
 }
 
-pub const ALL: &[Migration] = migrations![1 "0001_foundation", 2 "0002_mail", 3 "0003_people"];
+pub const ALL: &[Migration] = migrations![
+    1 "0001_foundation",
+    2 "0002_mail",
+    3 "0003_people",
+    4 "0004_joining",
+    5 "0005_affiliate",
+    6 "0006_merchant",
+];
 
 row! {
     pub struct Applied {

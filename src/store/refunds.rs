@@ -1,6 +1,6 @@
 //! Refunds of sales, each named by the merchant's own refund id where there is one.
 
-use super::{Error, Tx, execute, fetch_one, fetch_optional, row};
+use super::{Error, Tx, execute, fetch_all, fetch_one, fetch_optional, row};
 use crate::domain::{
     id::{ConversionId, ProgramId, RefundId},
     time::Time,
@@ -45,6 +45,17 @@ pub async fn by_key(tx: &mut Tx, program: ProgramId, key: &str) -> Result<Option
          FROM refunds WHERE program_id = $1 AND refund_key = $2",
         program,
         key
+    )
+}
+
+/// A sale's refunds, oldest first.
+pub async fn of_sale(tx: &mut Tx, sale: ConversionId) -> Result<Vec<Refund>, Error> {
+    fetch_all!(
+        Refund,
+        tx,
+        "SELECT id, conversion_id, refund_key, amount_minor, reversed_minor, reason, created_at
+         FROM refunds WHERE conversion_id = $1 ORDER BY id LIMIT 100",
+        sale
     )
 }
 

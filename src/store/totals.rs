@@ -178,3 +178,25 @@ pub async fn conversions(tx: &mut Tx, program: ProgramId, of: Option<AffiliateId
     }?;
     Ok(count)
 }
+
+row! {
+    /// What waits for somebody's decision. The sum in minor units.
+    #[derive(Debug, Clone, Copy)]
+    pub struct Waiting {
+        pub commissions: i64,
+        pub sum: i64,
+        pub applications: i64,
+    }
+}
+
+pub async fn waiting(tx: &mut Tx, program: ProgramId) -> Result<Waiting, Error> {
+    fetch_one!(
+        Waiting,
+        tx,
+        "SELECT CAST(COALESCE(SUM(t.pending_count), 0) AS BIGINT) AS commissions,
+                CAST(COALESCE(SUM(t.pending_minor), 0) AS BIGINT) AS sum,
+                (SELECT pending FROM program_totals WHERE program_id = $1) AS applications
+         FROM affiliate_totals t WHERE t.program_id = $1",
+        program
+    )
+}

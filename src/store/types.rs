@@ -9,7 +9,8 @@ use sqlx::{
 };
 
 use crate::domain::{
-    affiliate, attribution, commission, id::Id, key, locale, message, money::Currency, one_time_link, role, time::Time,
+    affiliate, attribution, commission, id::Id, key, locale, message, money::Currency, one_time_link, role, standing,
+    time::Time,
 };
 
 /// A type that is stored as another: how it becomes that, and how it comes back.
@@ -71,5 +72,6 @@ words!(
     locale::Theme,
     message::Kind,
     one_time_link::Purpose,
-    role::Role
+    role::Role,
+    standing::BlockedAs
 );

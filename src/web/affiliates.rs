@@ -1,6 +1,5 @@
 //! Affiliates: the list, one of them, a new one, a changed one.
 
-use askama::Template;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,7 +8,6 @@ use super::{
     body::{Fields, Node, Value},
     caller::{ManagesAffiliates, Reads},
     failure::Failure,
-    filters,
     input::{FromFields, Input, PathId, Query},
     once,
     reply::Reply,
@@ -85,20 +83,13 @@ pub struct Whole {
     pub payment_details: Option<String>,
 }
 
-#[derive(Serialize, ToSchema, Template)]
-#[template(path = "affiliates/index.html")]
+#[derive(Serialize, ToSchema)]
 #[schema(as = AffiliateList)]
 pub struct Index {
     pub affiliates: Vec<Row>,
     pub total: i64,
     pub limit: i64,
     pub offset: i64,
-}
-
-impl Index {
-    fn shown(&self) -> i64 {
-        i64::try_from(self.affiliates.len()).unwrap_or(0)
-    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -153,7 +144,7 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
     let total = totals::affiliates(&mut tx, me.program.id, status).await?;
 
     let affiliates = page.into_iter().map(|summary| Row::new(summary, me.program.currency)).collect();
-    Ok(Reply::show(Index { affiliates, total, limit: window.limit, offset: window.offset }))
+    Ok(Reply::data(Index { affiliates, total, limit: window.limit, offset: window.offset }))
 }
 
 /// Get one affiliate with its code and payment method.

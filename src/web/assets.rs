@@ -32,6 +32,8 @@ const STYLES: &str = concat!(
     include_str!("../../static/css/parts.css"),
     include_str!("../../static/css/tables.css"),
     include_str!("../../static/css/pages.css"),
+    include_str!("../../static/css/affiliate.css"),
+    include_str!("../../static/css/merchant.css"),
     include_str!("../../static/css/print.css"),
 );
 

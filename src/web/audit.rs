@@ -79,7 +79,11 @@ impl Told {
     }
 }
 
-async fn name(tx: &mut Tx, actor: &str) -> Result<String, store::Error> {
+/// Who that is, in words.
+///
+/// # Errors
+/// The database's.
+pub async fn name(tx: &mut Tx, actor: &str) -> Result<String, store::Error> {
     Ok(match actor.split_once(':') {
         Some(("account", id)) => {
             let id: Id<id::Account> = Id::parse(id).unwrap_or(Id::new(0));

@@ -4,21 +4,22 @@
 use std::{
     collections::HashMap,
     hash::Hash,
+    ops::RangeInclusive,
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
-use super::{once::Running, throttle::Attempts};
+use super::{applicants::Applicants, destinations::Destinations, once::Running, throttle::Attempts};
 use crate::{
     domain::{
         bucket::{Allowance, Bucket},
-        id::KeyId,
+        id::{KeyId, ProgramId},
         program::Program,
     },
-    store::keys::Key,
+    store::{days::Day, keys::Key},
 };
 
-const FRESH: Duration = Duration::from_millis(500);
+pub(super) const FRESH: Duration = Duration::from_millis(500);
 /// More than any installation has; a bound all the same.
 const MOST: usize = 10_000;
 
@@ -86,13 +87,49 @@ impl Limits {
     }
 }
 
+/// Days that are over, which do not change any more: what each program did on them. `None` of a day on
+/// which nothing happened.
+#[derive(Default)]
+pub struct Days(Mutex<HashMap<(ProgramId, i64), Option<Day>>>);
+
+/// A year of a hundred programs.
+const MOST_DAYS: usize = 36_500;
+
+impl Days {
+    /// What is known of these days, and the first and last that are not.
+    pub fn known(&self, program: ProgramId, days: RangeInclusive<i64>) -> (Vec<Day>, Option<(i64, i64)>) {
+        let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut known, mut missing) = (Vec::new(), None);
+        for day in days {
+            match map.get(&(program, day)) {
+                Some(found) => known.extend(found),
+                None => missing = Some((missing.map_or(day, |(first, _)| first), day)),
+            }
+        }
+        (known, missing)
+    }
+
+    pub fn keep(&self, program: ProgramId, days: RangeInclusive<i64>, found: &[Day]) {
+        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if map.len() >= MOST_DAYS {
+            map.clear();
+        }
+        for day in days {
+            map.insert((program, day), found.iter().find(|one| one.day == day).copied());
+        }
+    }
+}
+
 #[derive(Default)]
 pub struct Caches {
     /// By the SHA-256 of the key.
     pub keys: Brief<[u8; 32], (Arc<Key>, Arc<Program>)>,
     /// By slug.
     pub programs: Brief<String, Arc<Program>>,
+    pub destinations: Destinations,
+    pub days: Days,
     pub limits: Limits,
+    pub applicants: Applicants,
     pub running: Running,
     pub attempts: Attempts,
 }

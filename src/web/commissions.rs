@@ -1,6 +1,5 @@
 //! Commissions: the list, one of them explained, and their decisions.
 
-use askama::Template;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,7 +8,6 @@ use super::{
     body::{Fields, Value},
     caller::{Decides, Reads},
     failure::{self, Details, Failure},
-    filters,
     input::{FromFields, Input, PathId, Query},
     once,
     reply::Reply,
@@ -62,20 +60,13 @@ impl Row {
     }
 }
 
-#[derive(Serialize, ToSchema, Template)]
-#[template(path = "commissions/index.html")]
+#[derive(Serialize, ToSchema)]
 #[schema(as = CommissionList)]
 pub struct Index {
     pub commissions: Vec<Row>,
     pub total: i64,
     pub limit: i64,
     pub offset: i64,
-}
-
-impl Index {
-    fn shown(&self) -> i64 {
-        i64::try_from(self.commissions.len()).unwrap_or(0)
-    }
 }
 
 /// After a decision, as the reference answers it.
@@ -137,7 +128,7 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
     let total = totals::commissions(&mut tx, me.program.id, of).await?.of(status);
 
     let commissions = page.iter().map(|found| Row::new(found, me.program.currency)).collect();
-    Ok(Reply::show(Index { commissions, total, limit: window.limit, offset: window.offset }))
+    Ok(Reply::data(Index { commissions, total, limit: window.limit, offset: window.offset }))
 }
 
 /// What made the amount, and how the money moved since.
@@ -146,17 +137,17 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
 pub struct Explanation {
     kind: Kind,
     #[schema(value_type = f64)]
-    conversion_amount: Money,
+    pub(super) conversion_amount: Money,
     /// The rule's rate as it was then, in percent.
     #[schema(example = "20%")]
-    rate: String,
+    pub(super) rate: String,
     /// `conversionAmount × rate`, rounded once, half away from zero.
     #[schema(value_type = f64)]
-    original_amount: Money,
+    pub(super) original_amount: Money,
     #[schema(value_type = f64)]
-    reversed_amount: Money,
+    pub(super) reversed_amount: Money,
     /// The same in a sentence.
-    sentence: String,
+    pub(super) sentence: String,
     entries: Vec<Entry>,
 }
 
@@ -214,7 +205,8 @@ pub async fn show(me: Reads, State(app): State<App>, PathId(id): PathId<id::Comm
     Ok(Reply::data(Show { commission }))
 }
 
-fn explain(found: &Commission, entries: Vec<ledger::Posted>, currency: Currency) -> Explanation {
+/// What made the amount; the affiliate's own page says the same.
+pub(super) fn explain(found: &Commission, entries: Vec<ledger::Posted>, currency: Currency) -> Explanation {
     let (sale, original) = (currency.of(found.sale_minor), currency.of(found.original_minor));
     let (rate, reversed) =
         (Rate::from_basis_points(found.rate_bps), original.with(found.original_minor - found.amount_minor));
@@ -305,7 +297,7 @@ impl FromFields for NewStatuses {
             return Err(Failure::field("ids", "must be 1 to 100 commission ids"));
         }
         let text = |item: &super::body::Node<'_>| match &item.value {
-            Value::Text(text) => Ok(text.clone()),
+            Value::Text(text) => Ok(text.clone().into_owned()),
             _ => Err(Failure::field("ids", "must be strings")),
         };
         let ids = items.iter().map(text).collect::<Result<_, _>>()?;

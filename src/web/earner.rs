@@ -13,7 +13,7 @@ use tower_sessions::Session;
 use super::{failure::Failure, html, reply::Reply};
 use crate::{
     app::App,
-    domain::{affiliate::Status, id::AffiliateId, program::Program},
+    domain::{affiliate::Status, id::AffiliateId, program::Program, role::Permission},
     store::{accounts, affiliates, programs},
 };
 
@@ -60,8 +60,12 @@ async fn earner(app: &App, session: &Session, method: &Method) -> Result<Option<
     if let Some(viewed) = text(session, VIEWED).await? {
         let id = super::failure::id(&viewed)?;
         let found = affiliates::program_of(&mut tx, id).await?.ok_or_else(Failure::no_route)?;
-        // Looked up each time: who has left the team sees nothing any more.
-        accounts::role(&mut tx, account, found.program_id).await?.ok_or_else(Failure::no_route)?;
+        // Looked up each time: who has left the team, or may not look any longer, sees nothing any more.
+        let role = accounts::role(&mut tx, account, found.program_id).await?;
+        if !role.is_some_and(|role| role.grants().allow(Permission::Affiliates)) {
+            let _ = session.remove_value(VIEWED).await.map_err(|_| Failure::unavailable())?;
+            return Err(Failure::no_route());
+        }
         if *method != Method::GET && *method != Method::HEAD {
             return Err(Failure::forbidden(
                 "You are looking at this affiliate's pages and cannot change anything here",

@@ -1,5 +1,13 @@
 //! How values look on a page, in the reader's own way: askama finds these by the module's name.
 
+#![expect(
+    clippy::inline_always,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    reason = "how `filter_fn` makes filters"
+)]
+
 use std::fmt::Display;
 
 use askama::{Values, filters::Safe};
@@ -24,6 +32,12 @@ fn style(values: &dyn Values) -> NumberStyle {
 #[askama::filter_fn]
 pub fn money(amount: &Money, values: &dyn Values) -> askama::Result<String> {
     Ok(style(values).money(*amount))
+}
+
+/// What is taken off, with its sign: `USD −40.00`.
+#[askama::filter_fn]
+pub fn minus(amount: &Money, values: &dyn Values) -> askama::Result<String> {
+    Ok(style(values).money(amount.with(amount.minor.saturating_neg())))
 }
 
 /// `1,840`

@@ -1,7 +1,7 @@
 //! What every answer has in common: a request id, a time limit, a catch for panics, and the headers that
 //! keep a browser from being used against its user.
 
-use std::{borrow::Cow, panic::AssertUnwindSafe, time::Duration};
+use std::{borrow::Cow, panic::AssertUnwindSafe, sync::LazyLock, time::Duration};
 
 use axum::{
     body::Body,
@@ -32,12 +32,11 @@ impl Kind for AnyRequest {
     const NOUN: &'static str = "request";
 }
 
-pub struct RequestId(String);
+pub struct RequestId(Id<AnyRequest>);
 
 impl RequestId {
     pub fn new(app: &App) -> Self {
-        let id: Id<AnyRequest> = app.ids.next(app.clock.now());
-        Self(id.to_string())
+        Self(app.ids.next(app.clock.now()))
     }
 }
 
@@ -77,7 +76,7 @@ pub fn message<'f>(failure: &'f Failure, id: &RequestId) -> Cow<'f, str> {
     if !failure.status.is_server_error() {
         return Cow::Borrowed(&failure.message);
     }
-    tracing::error!(request_id = id.0, status = failure.status.as_u16(), "answered with an error");
+    tracing::error!(request_id = %id.0, status = failure.status.as_u16(), "answered with an error");
     Cow::Owned(format!("{} (request {})", failure.message, id.0))
 }
 
@@ -86,23 +85,35 @@ const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
 const PAGE: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; \
                       font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Adds the headers that every answer carries.
-pub fn secured(mut response: Response, app: &App, id: &RequestId) -> Response {
-    let headers = response.headers_mut();
-    let is_page = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    headers.reserve(16);
+fn common_headers(policy: &'static str) -> HeaderMap {
+    // With room for an answer's own.
+    let mut headers = HeaderMap::with_capacity(16);
     let mut set = |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
-    set(header::CONTENT_SECURITY_POLICY, if is_page { PAGE } else { NO_PAGE });
+    set(header::CONTENT_SECURITY_POLICY, policy);
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     // Not no-referrer: a browser then sends `Origin: null` with our own forms.
     set(header::REFERRER_POLICY, "same-origin");
     set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     set(HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()");
+    headers
+}
+
+/// Adds the headers that every answer carries.
+pub fn secured(mut response: Response, app: &App, id: &RequestId) -> Response {
+    static ON_PAGES: LazyLock<HeaderMap> = LazyLock::new(|| common_headers(PAGE));
+    static ELSEWHERE: LazyLock<HeaderMap> = LazyLock::new(|| common_headers(NO_PAGE));
+    let headers = response.headers_mut();
+    let is_page = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    // Made once and copied, which is less work than to look for a place for each.
+    let common = if is_page { ON_PAGES.clone() } else { ELSEWHERE.clone() };
+    let own = std::mem::replace(headers, common);
+    headers.extend(own);
     if app.config.is_https() {
-        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
+        let https_only = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, https_only);
     }
-    if let Ok(id) = HeaderValue::from_str(&id.0) {
+    if let Ok(id) = HeaderValue::from_str(id.0.shown().as_str()) {
         headers.insert(REQUEST_ID, id);
     }
     response

@@ -189,6 +189,19 @@ fn html(status: StatusCode, markup: String) -> Response {
     response
 }
 
+/// A page outside the portal's tree, where nobody is signed in.
+///
+/// # Errors
+/// 500 when it cannot be rendered.
+pub fn alone(page: impl Template) -> Result<Response, Failure> {
+    let values = ("shell", Box::new(Shell::default()) as Box<dyn std::any::Any>);
+    let markup = page.render_with_values(&values).map_err(|error| {
+        tracing::error!(%error, "a page cannot be rendered");
+        Failure::internal()
+    })?;
+    Ok(html(StatusCode::OK, markup))
+}
+
 fn see_other(to: &str) -> Response {
     let mut response = StatusCode::SEE_OTHER.into_response();
     let to = HeaderValue::try_from(to).unwrap_or_else(|_| HeaderValue::from_static("/"));

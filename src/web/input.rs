@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
 };
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use tokio::time::timeout;
@@ -56,6 +57,11 @@ impl FromRequestParts<App> for Query {
 impl Query {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Every value of a parameter that may come several times.
+    pub fn all<'q>(&'q self, name: &'q str) -> impl Iterator<Item = &'q str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// # Errors
@@ -174,6 +180,11 @@ pub async fn read(headers: &HeaderMap, mut body: axum::body::Body) -> Result<Byt
         }
         if seen > BODY_LIMIT { Err(Failure::too_large()) } else { Ok(whole.freeze()) }
     };
+    let mut collect = std::pin::pin!(collect);
+    // Mostly it came together with the head, and there is nothing to time.
+    if let Some(read) = collect.as_mut().now_or_never() {
+        return read;
+    }
     timeout(BODY_TIME, collect).await.unwrap_or_else(|_| Err(Failure::too_slow()))
 }
 

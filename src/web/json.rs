@@ -75,8 +75,11 @@ pub fn answer(reply: &Reply) -> Result<Answer, Failure> {
         }
         Reply::Go(_) | Reply::Invalid(_) | Reply::Secret(_) | Reply::Done { .. } => return Err(Failure::internal()),
     };
-    let data = page.json().ok().and_then(|data| String::from_utf8(data).ok()).ok_or_else(Failure::internal)?;
-    Ok(Answer { status, location, body: format!(r#"{{"success":true,"data":{data}}}"#) })
+    let mut body = String::with_capacity(512);
+    body.push_str(r#"{"success":true,"data":"#);
+    page.json(&mut body).map_err(|_| Failure::internal())?;
+    body.push('}');
+    Ok(Answer { status, location, body })
 }
 
 fn represent(mut response: Response, id: &guard::RequestId) -> Response {

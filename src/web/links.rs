@@ -6,7 +6,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use askama::Template;
 use axum::{
     extract::{FromRequestParts, State},
     http::{HeaderValue, Method, StatusCode, header, request::Parts},
@@ -17,11 +16,10 @@ use url::Url;
 
 use super::{
     client::{self, Peer},
+    destinations,
     failure::Failure,
-    filters,
     input::{self, Query, path_parameter},
     referrals::{URL_LENGTH, USER_AGENT_LENGTH},
-    reply::Reply,
 };
 use crate::{
     app::App,
@@ -38,7 +36,7 @@ use crate::{
 };
 
 /// How long a visitor waits for the click to be stored before they go on without it.
-const PATIENCE: Duration = Duration::from_millis(900);
+pub(super) const PATIENCE: Duration = Duration::from_millis(900);
 
 /// A followed link: which, and by whom.
 pub struct Visit {
@@ -84,7 +82,9 @@ pub async fn follow(State(app): State<App>, query: Query, visit: Visit) -> Resul
         Ok(found) => found.ok_or_else(|| Failure::not_found("program"))?,
         Err(error) => return Err(error.into()),
     };
-    let destination = program.destination(query.get("to")).map_or_else(|| own_page(&app, &program), Ok)?;
+    let own = if query.get("to").is_none() { destinations::of(&app, &program, &visit.code).await } else { None };
+    let destination = program.destination(query.get("to").or(own.as_deref()));
+    let destination = destination.map_or_else(|| own_page(&app, &program), Ok)?;
     match click(&app, &program, visit).await {
         Some(click) => Ok(redirect(program::with_click(destination, click).as_str(), cookie(&app, &program, click))),
         None => Ok(redirect(destination.as_str(), None)),
@@ -172,22 +172,7 @@ fn redirect(to: &str, cookie: Option<HeaderValue>) -> Response {
     response
 }
 
-#[derive(Template)]
-#[template(path = "program.html")]
-struct ProgramPage {
-    name: String,
-    rate: String,
-    days: i64,
-}
-
-/// `GET /p/{program}`
-pub async fn page(State(app): State<App>, slug: ProgramSlug) -> Result<Reply, Failure> {
-    let program = known_program(&app, &slug.0).await?.ok_or_else(Failure::no_route)?;
-    let Program { name, rate, attribution_days: days, .. } = &*program;
-    Ok(Reply::page(ProgramPage { name: name.clone(), rate: rate.to_string(), days: *days }))
-}
-
-pub struct ProgramSlug(String);
+pub struct ProgramSlug(pub String);
 
 impl FromRequestParts<App> for ProgramSlug {
     type Rejection = Failure;

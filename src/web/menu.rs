@@ -29,7 +29,9 @@ pub const MERCHANT: &[Group] = &[
     Group {
         title: None,
         items: &[
+            item("", "house", "Home", Permission::Read),
             item("affiliates", "users", "Affiliates", Permission::Read),
+            item("applications", "inbox", "Applications", Permission::Affiliates),
             item("commissions", "hand-coins", "Commissions", Permission::Read),
             item("search", "search", "Search", Permission::Read),
         ],
@@ -39,10 +41,17 @@ pub const MERCHANT: &[Group] = &[
         items: &[
             item("settings", "settings", "Settings", Permission::Settings),
             item("keys", "key-round", "API keys", Permission::Keys),
+            item("team", "user-plus", "Team", Permission::Team),
             item("audit", "scroll-text", "Audit log", Permission::Audit),
         ],
     },
 ];
 
 /// Address, icon, label.
-pub const AFFILIATE: &[(&str, &str, &str)] = &[("/home", "house", "Home")];
+pub const AFFILIATE: &[(&str, &str, &str)] = &[
+    ("/home", "house", "Home"),
+    ("/links", "link", "Links"),
+    ("/earnings", "receipt-text", "Earnings"),
+    ("/payouts", "wallet", "Payouts"),
+    ("/settings", "settings", "Settings"),
+];

@@ -3,7 +3,12 @@
 //! Two trees: `/v1` means bearer key and JSON, the portal means session and markup. A resource's handler
 //! serves both; the tree's `front` layer gives what it said its form.
 
+mod account;
+mod affiliate;
 mod affiliates;
+mod applicants;
+mod application_settings;
+mod applications;
 mod assets;
 mod audit;
 mod body;
@@ -15,6 +20,10 @@ mod client;
 mod commissions;
 mod confirm;
 mod conversions;
+mod credentials;
+mod csv;
+mod desk;
+mod destinations;
 mod docs;
 mod earner;
 pub mod failure;
@@ -25,13 +34,17 @@ mod health;
 mod home;
 mod html;
 mod input;
+mod invitations;
+mod joining;
 mod json;
+mod json_text;
 mod keys;
 mod links;
 pub mod menu;
 mod once;
 pub mod openapi;
 mod program;
+mod public;
 mod qr;
 mod referrals;
 pub mod reply;
@@ -44,7 +57,12 @@ mod settings;
 mod setup;
 pub mod shell;
 mod sign_in;
+mod standing;
+mod team;
+mod team_invitation;
 mod throttle;
+mod two_step;
+mod unsubscribe;
 
 use std::sync::LazyLock;
 
@@ -78,22 +96,83 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(openapi::show))
 }
 
-/// A merchant's pages, below `/m/{program}`: handlers that `/v1` has too.
-fn merchant() -> Router<App> {
-    Router::new()
-        .route("/affiliates", get(affiliates::index))
-        .route("/commissions", get(commissions::index))
+/// A router, and its routes as words, so that a test can ask for a line on who may do each.
+macro_rules! pages {
+    ($(#[$meta:meta])* $name:ident as $words:ident $(.route($path:literal, $methods:expr))*) => {
+        $(#[$meta])*
+        fn $name() -> Router<App> {
+            Router::new()$(.route($path, $methods))*
+        }
+
+        /// The routes of the same name: each path with its methods and handlers.
+        pub const $words: &[(&str, &str)] = &[$(($path, stringify!($methods))),*];
+    };
+}
+
+pages! {
+    /// A merchant's pages, below `/m/{program}`: handlers that `/v1` has too. Each method has its line in
+    /// `tests/it/page_access.rs`.
+    merchant as MERCHANT
+        .route("/affiliates", get(desk::affiliates::index))
+        .route("/affiliates/export", get(desk::affiliates::export))
+        .route("/affiliates/columns", post(desk::affiliates::choose))
+        .route("/affiliates/status", get(desk::affiliates::ask).post(desk::affiliates::set))
+        .route("/affiliates/{id}", get(desk::affiliate::show))
+        .route("/affiliates/{id}/edit", get(desk::affiliate::edit).post(desk::affiliate::update))
+        .route("/affiliates/{id}/notes", post(desk::affiliate::note))
+        .route("/", get(desk::home::show))
+        .route("/commissions", get(desk::queue::index))
+        .route("/commissions/decision", get(desk::decisions::new).post(desk::decisions::create))
+        .route("/commissions/decided", get(desk::decisions::index))
+        .route("/commissions/decided/{id}/undo", post(desk::decisions::undo))
+        .route("/commissions/{id}", get(desk::commission::show))
+        .route("/commissions/{id}/refunds", post(desk::commission::refund))
+        .route("/affiliates/{id}/view", post(affiliate::viewing::start))
+        .route("/affiliates/{id}/view/end", post(affiliate::viewing::end))
         .route("/settings", get(settings::index))
         .route("/settings/{part}", get(settings::show).post(settings::update))
         .route("/keys", get(keys::index).post(keys::create))
         .route("/keys/{id}/revocation", post(keys::revoke))
         .route("/audit", get(audit::index))
         .route("/search", get(search::index))
+        .route("/affiliates/invite", get(invitations::show).post(invitations::send))
+        .route("/affiliates/{id}/invitation", post(invitations::invite_affiliate))
+        .route("/invitations/{id}/mail", post(invitations::send_again))
+        .route("/invitations/{id}/withdrawal", post(invitations::withdraw))
+        .route("/applications", get(applications::index))
+        .route("/applications/{id}", get(applications::show))
+        .route("/applications/{id}/approval", post(applications::approve))
+        .route("/applications/{id}/rejection", post(applications::reject))
+        .route("/applications/{id}/reopening", post(applications::reopen))
+        .route("/settings/applications", get(application_settings::show).post(application_settings::save))
+        .route("/team", get(team::index))
+        .route("/team/invite", get(team::invite).post(team::send_invitation))
+        .route("/team/invitations/resend", post(team::resend))
+        .route("/team/invitations/withdraw", post(team::withdraw))
+        .route("/team/leave", get(team::ask_to_leave).post(team::leave))
+        .route("/team/{id}", get(team::show).post(team::change_role))
+        .route("/team/{id}/remove", post(team::remove))
 }
 
 /// An affiliate's pages.
 fn affiliate() -> Router<App> {
-    Router::new().route("/home", get(home::show))
+    use affiliate::{earning, earnings, links, payouts, settings};
+    Router::new()
+        .route("/home", get(home::show))
+        .route("/links", get(links::index).post(links::create))
+        .route("/links/{id}", post(links::rename))
+        .route("/links/{id}/archive", post(links::archive))
+        .route("/links/{id}/restore", post(links::restore))
+        .route("/links/{code}/qr.svg", get(links::picture))
+        .route("/earnings", get(earnings::index))
+        .route("/earnings.csv", get(earnings::file))
+        .route("/earnings/statement", get(earnings::statement))
+        .route("/earnings/{id}", get(earning::show))
+        .route("/payouts", get(payouts::index))
+        .route("/payouts/{day}", get(payouts::show))
+        .route("/settings", get(settings::show))
+        .route("/settings/payment", get(settings::ask_how).post(settings::pay_by))
+        .route("/settings/profile", post(settings::rename))
 }
 
 fn portal(app: &App) -> Router<App> {
@@ -106,12 +185,28 @@ fn portal(app: &App) -> Router<App> {
         .route("/login/code", get(challenge::show).post(challenge::create))
         .route("/forgot", get(reset::ask).post(reset::send))
         .route("/forgot/{token}", get(reset::show).post(reset::create))
+        .route("/account", get(account::show).post(account::update))
+        .route("/account/sessions/end", post(account::end_session))
+        .route("/account/sessions/end-all", post(account::end_sessions))
+        .route("/account/password", get(credentials::password).post(credentials::change_password))
+        .route("/account/email", get(credentials::email).post(credentials::change_email))
+        .route("/account/two-step", get(two_step::show).post(two_step::confirm))
+        .route("/account/two-step/begin", post(two_step::begin))
+        .route("/account/two-step/codes", post(two_step::renew))
+        .route("/account/two-step/end", post(two_step::end))
+        .route("/invitations/team/{token}", get(team_invitation::show).post(team_invitation::accept))
+        .route("/confirm/{token}", get(credentials::show_email).post(credentials::confirm_email))
         .route("/confirm", get(confirm::show).post(confirm::create))
         .route("/login/link/{token}", get(sign_in::link).post(sign_in::use_link))
         .route("/logout", post(sign_in::destroy))
         .route("/switch", post(sign_in::switch))
         .route("/setup", get(setup::show).post(setup::create))
-        .route("/p/{program}", get(links::page))
+        .route("/p/{program}", get(public::page))
+        .route("/p/{program}/terms", get(public::terms))
+        .route("/p/{program}/apply", get(public::apply).post(public::send))
+        .route("/p/{program}/apply/sent", get(public::sent))
+        .route("/applications/confirm/{token}", get(joining::confirmation).post(joining::confirm))
+        .route("/invitations/affiliate/{token}", get(joining::invitation).post(joining::accept))
         .route("/docs/api", get(docs::show))
         .fallback(async || Failure::no_route())
         .method_not_allowed_fallback(async || Failure::wrong_method())
@@ -124,6 +219,7 @@ fn portal(app: &App) -> Router<App> {
 fn public(app: &App) -> Router<App> {
     Router::new()
         .route("/r/{program}/{code}", get(links::follow))
+        .route("/unsubscribe/{token}", get(unsubscribe::show).post(unsubscribe::create))
         .route("/healthz", get(health::up))
         .route("/readyz", get(health::ready))
         .route("/static/{file}", get(assets::show).layer(CompressionLayer::new()))

@@ -9,12 +9,12 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::shell::Notice;
+use super::{json_text, shell::Notice};
 
 /// Anything that is data, and markup where a person may see it.
 pub trait Page: Send + Sync {
-    /// The object that `/v1` answers under `data`.
-    fn json(&self) -> serde_json::Result<Vec<u8>>;
+    /// Appends the object that `/v1` answers under `data`.
+    fn json(&self, out: &mut String) -> serde_json::Result<()>;
     /// The whole page; `None` where there is no such page.
     fn html(&self, values: &dyn askama::Values) -> Option<askama::Result<String>>;
 }
@@ -22,8 +22,8 @@ pub trait Page: Send + Sync {
 struct View<T>(T);
 
 impl<T: Template + Serialize + Send + Sync> Page for View<T> {
-    fn json(&self) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(&self.0)
+    fn json(&self, out: &mut String) -> serde_json::Result<()> {
+        json_text::append(out, &self.0)
     }
 
     fn html(&self, values: &dyn askama::Values) -> Option<askama::Result<String>> {
@@ -34,8 +34,8 @@ impl<T: Template + Serialize + Send + Sync> Page for View<T> {
 struct Data<T>(T);
 
 impl<T: Serialize + Send + Sync> Page for Data<T> {
-    fn json(&self) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(&self.0)
+    fn json(&self, out: &mut String) -> serde_json::Result<()> {
+        json_text::append(out, &self.0)
     }
 
     fn html(&self, _: &dyn askama::Values) -> Option<askama::Result<String>> {
@@ -46,8 +46,9 @@ impl<T: Serialize + Send + Sync> Page for Data<T> {
 struct Markup<T>(T);
 
 impl<T: Template + Send + Sync> Page for Markup<T> {
-    fn json(&self) -> serde_json::Result<Vec<u8>> {
-        Ok(b"null".to_vec())
+    fn json(&self, out: &mut String) -> serde_json::Result<()> {
+        out.push_str("null");
+        Ok(())
     }
 
     fn html(&self, values: &dyn askama::Values) -> Option<askama::Result<String>> {

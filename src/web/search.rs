@@ -41,7 +41,7 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
     of_affiliates.extend(Id::parse(&wanted).ok());
     of_commissions.extend(Id::parse(&wanted).ok());
     if let Ok(email) = Email::parse(&wanted) {
-        of_affiliates.extend(affiliates::by_email(&mut tx, program, &email).await?);
+        of_affiliates.extend(affiliates::by_email(&mut tx, program, &email).await?.map(|known| known.id));
     }
     if let Ok(code) = Code::parse(&wanted) {
         of_affiliates.extend(codes::owner(&mut tx, program, &code).await?.map(|named| named.affiliate));

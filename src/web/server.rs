@@ -80,7 +80,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, watcher
         })
     };
     let io = TokioIo::new(Watched { stream, activity: Arc::clone(&activity) });
-    let serving = http1::Builder::new().max_headers(100).serve_connection(io, service);
+    let serving = http1::Builder::new().serve_connection(io, service);
     tokio::select! {
         // What goes wrong on a connection is the client's business.
         _ = watcher.watch(serving) => {}

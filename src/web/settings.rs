@@ -57,7 +57,7 @@ const LATEST: i64 = 5;
 /// `GET /m/{program}/settings`
 pub async fn index(me: Configures, State(app): State<App>) -> Result<Reply, Failure> {
     let mut tx = app.db.read().await?;
-    let filter = audit::Filter { subject: me.program.id.to_string(), ..audit::Filter::default() };
+    let filter = audit::Filter::of(me.program.id.to_string());
     let latest = audit::page(&mut tx, me.program.id, &filter, LATEST).await?;
     let changes = Told::of(&mut tx, latest).await?;
     Ok(Reply::page(Index { program: Arc::clone(&me.program), changes }))
@@ -119,7 +119,7 @@ pub async fn update(
     let told = |one: &program::Difference| format!("{}: {} → {}", one.setting, one.before, one.after);
     let words = match changed.as_slice() {
         [] => "Nothing was different, so nothing was changed.".to_owned(),
-        changes => format!("Saved. {}.", changes.iter().map(told).collect::<Vec<_>>().join("; ")),
+        several => format!("Saved. {}.", several.iter().map(told).collect::<Vec<_>>().join("; ")),
     };
     Ok(Reply::done(format!("/m/{}/settings", me.program.slug), Notice::done(words)))
 }

@@ -15,7 +15,7 @@ use crate::{
         program::Program,
         role::{Permission, Role},
     },
-    store::{self, accounts, affiliates, commissions, totals},
+    store::{self, accounts, affiliates, applications, commissions},
 };
 
 /// What the last action did, told once on the next page.
@@ -158,8 +158,7 @@ impl Shell {
         }
         if let Some((program, role)) = merchant {
             let to_review = commissions::count_pending(&mut tx, program.id, MANY).await?;
-            let pending = Some(crate::domain::affiliate::Status::Pending);
-            let applications = totals::affiliates(&mut tx, program.id, pending).await?;
+            let applications = applications::count_waiting(&mut tx, program.id, MANY).await?;
             self.merchant = Some(Merchant { program, role, to_review, applications });
         }
         self.earner = earner;

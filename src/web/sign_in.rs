@@ -207,7 +207,7 @@ pub async fn start(State(app): State<App>, session: Session) -> Result<Reply, Fa
     let Some(account) = html::account(&session).await? else { return Ok(Reply::Go("/login".into())) };
     let mut tx = app.db.read().await?;
     if let Some(at) = accounts::memberships(&mut tx, account).await?.first() {
-        return Ok(Reply::Go(format!("/m/{}/affiliates", at.slug)));
+        return Ok(Reply::Go(format!("/m/{}", at.slug)));
     }
     if store::affiliates::of_account(&mut tx, account).await?.is_empty() {
         return Ok(Reply::page(Nowhere));

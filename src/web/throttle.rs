@@ -65,6 +65,9 @@ const SECOND_STEP: Pace = pace(5, 300);
 /// Of somebody who is signed in.
 const CONFIRMATION: Pace = pace(10, 60);
 
+/// Mails that one account has sent to addresses it names.
+const STRANGERS: Pace = pace(10, 600);
+
 /// Counts kept at most; a keyed hash and a time each.
 const MOST: usize = 100_000;
 
@@ -213,6 +216,15 @@ pub async fn confirmation(
     check: impl Future<Output = Result<bool, Failure>>,
 ) -> Result<bool, Failure> {
     guarded(app, Of { word: "confirmation", pace: CONFIRMATION }, account, check).await
+}
+
+/// A mail to an address that somebody who is signed in has named.
+///
+/// # Errors
+/// 429 with when to try again.
+pub fn mail_to_stranger(app: &App, account: AccountId) -> Result<(), Failure> {
+    let of = Of { word: "stranger", pace: STRANGERS };
+    app.caches.attempts.take(of.key(app, account), of.pace, app.clock.now()).map_err(Failure::too_many)
 }
 
 #[cfg(test)]

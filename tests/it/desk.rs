@@ -43,8 +43,8 @@ async fn a_setting_is_changed_told_before_and_after_and_written_down() {
     let refused = browser.post("/m/acme/settings/tracking", &[("attribution_days", "0"), ("domains", "a b")]).await;
     assert_eq!(refused.status, 422);
     assert_eq!(texts(&refused, "#issues li").len(), 2, "{refused:?}");
-    let same = browser.post("/m/acme/settings/basics", &[("name", "acme")]).await;
-    assert!(texts(&followed(&browser, same).await, "#notice p")[0].starts_with("Nothing was different"));
+    let unchanged = browser.post("/m/acme/settings/basics", &[("name", "acme")]).await;
+    assert!(texts(&followed(&browser, unchanged).await, "#notice p")[0].starts_with("Nothing was different"));
     assert_eq!(site.database.number("SELECT COUNT(*) FROM audit_log WHERE action = 'program.changed'").await, 1);
     assert_eq!(browser.get("/m/acme/settings/nothing").await.status, 404);
 }

@@ -65,7 +65,7 @@ async fn a_fresh_installation_is_set_up_once_by_whoever_holds_the_address() {
     let (one, two) = tokio::join!(form("one@example.com", PASSWORD), form("two@example.com", PASSWORD));
     let (won, lost): (Vec<_>, Vec<_>) = [one, two].into_iter().partition(|(_, answer)| answer.status == 303);
     assert_eq!((won.len(), lost[0].1.status.as_u16()), (1, 404), "{:?}", lost[0].1);
-    goes_to(&won[0].0.get("/").await, "/m/acme/affiliates");
+    goes_to(&won[0].0.get("/").await, "/m/acme");
     assert_eq!(browser.get(&format!("/setup?token={token}")).await.status, 404, "once");
     assert_eq!(database.number("SELECT COUNT(*) FROM accounts").await, 1);
     assert_eq!(database.number("SELECT COUNT(*) FROM programs WHERE currency = 'EUR' AND rate_bps = 1500").await, 1);
@@ -205,17 +205,19 @@ async fn a_member_sees_their_program_and_nobody_else_does() {
     let (member, other, guest) = (Browser::at(site.address), Browser::at(site.address), Browser::at(site.address));
     goes_to(&member.sign_in("mara@example.com", PASSWORD).await, "/");
     goes_to(&other.sign_in("other@example.com", PASSWORD).await, "/");
-    goes_to(&member.get("/").await, "/m/acme/affiliates");
+    goes_to(&member.get("/").await, "/m/acme");
 
     let page = member.get("/m/acme/affiliates").await;
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     let rows = texts(&page, "tbody tr");
     assert_eq!(rows.len(), 2, "{rows:?}");
     assert!(rows[1].starts_with("<script>alert(1)</script>x@example.com active 1 2 USD 40.00 USD 0.00"), "{rows:?}");
+    assert_eq!(texts(&page, ".tabs a")[..2], ["Active 2", "Pending 0"]);
     assert!(texts(&page, "main script").is_empty(), "stored text is inert");
     let page = member.get("/m/acme/commissions").await;
-    assert_eq!(texts(&page, "tbody td.number"), ["USD 20.00", "USD 99.99", "USD 20.00", "USD 99.99"]);
-    assert!(texts(&page, "tbody b").is_empty(), "stored text is inert");
+    assert_eq!(texts(&page, "tbody td.number b"), ["USD 20.00", "USD 20.00"]);
+    assert_eq!(texts(&page, "tbody td.number small"), ["20% of USD 99.99", "20% of USD 99.99"]);
+    assert!(texts(&page, "tbody a b").is_empty(), "stored text is inert");
     assert_eq!(texts(&page, "h1"), ["Commissions"]);
 
     for path in ["/m/acme/affiliates", "/m/acme/commissions"] {
@@ -259,7 +261,7 @@ async fn a_sign_in_link_works_once_and_only_by_its_button() {
     let worked = [&first, &second].into_iter().filter(|answer| answer.status == 303).count();
     assert_eq!(worked, 1, "{first:?} {second:?}");
     let signed_in = if first.status == 303 { one } else { two };
-    goes_to(&signed_in.get("/").await, "/m/acme/affiliates");
+    goes_to(&signed_in.get("/").await, "/m/acme");
     let used = Browser::at(site.address);
     assert_eq!(texts(&used.get(&link).await, "h1"), ["This link no longer works"]);
     assert_eq!(texts(&used.post("/login/link/guess", &[]).await, "h1"), ["This link no longer works"]);

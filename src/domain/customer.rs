@@ -1,0 +1,35 @@
+//! What an affiliate sees of a customer: enough to tell two apart, too little to know who they are.
+
+use super::payment::masked_email;
+
+/// A customer as the merchant described them, a JSON object's text, in the affiliate's eyes: `j•••@s•••.com`,
+/// or a name's first letters; nothing where there is neither.
+pub fn masked(json: &str) -> Option<String> {
+    let customer: serde_json::Value = serde_json::from_str(json).ok()?;
+    let text =
+        |key: &str| customer.get(key).and_then(serde_json::Value::as_str).map(str::trim).filter(|t| !t.is_empty());
+    match (text("email"), text("name")) {
+        (Some(email), _) => masked_email(email),
+        (None, Some(name)) => {
+            let firsts = name.split_whitespace().filter_map(|word| word.chars().next()).take(2);
+            Some(firsts.map(|first| format!("{first}.")).collect::<Vec<_>>().join(" "))
+        }
+        (None, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+
+    #[test]
+    fn nobody_is_recognised() {
+        let shown = |json: &str| masked(json);
+        assert_eq!(shown(r#"{"email":"jane.doe@shop.example","name":"Jane Doe"}"#).unwrap(), "j•••@s•••.example");
+        assert_eq!(shown(r#"{"name":"Jane Mary Doe"}"#).unwrap(), "J. M.");
+        assert_eq!(shown(r#"{"name":"محمد علي"}"#).unwrap(), "م. ع.");
+        for nothing in [r#"{"id":"c1"}"#, r#"{"email":7}"#, r#"{"email":"nonsense"}"#, "", "[]", "{"] {
+            assert_eq!(shown(nothing), None, "{nothing}");
+        }
+    }
+}

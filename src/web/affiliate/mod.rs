@@ -1,0 +1,98 @@
+//! What an affiliate sees beside their first page: links, earnings, payouts, settings. Every page belongs to
+//! the one [`Earner`](super::earner::Earner) in its signature and reads nothing of anybody else.
+
+pub mod earning;
+pub mod earnings;
+pub mod links;
+pub mod payouts;
+pub mod settings;
+pub mod viewing;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{
+    app::App,
+    domain::{
+        commission::{Kind, Status},
+        customer,
+        id::AccountId,
+        locale::NumberStyle,
+        money::{Currency, Money, Rate},
+        program::Program,
+        time::Time,
+    },
+    store::{self, Tx, accounts, earnings::Earned},
+};
+
+/// Who reads, as far as figures depend on it: a statement's days are those that the dates on it show.
+pub struct Reader {
+    pub zone: TimeZone,
+    pub style: NumberStyle,
+}
+
+impl Reader {
+    pub async fn of(tx: &mut Tx, account: AccountId) -> Result<Self, store::Error> {
+        let person = accounts::person(tx, account).await?;
+        let (zone, style) =
+            person.map_or((None, NumberStyle::Comma), |person| (Some(person.time_zone), person.number_style));
+        let zone = zone.and_then(|zone| TimeZone::get(&zone).ok()).unwrap_or(TimeZone::UTC);
+        Ok(Self { zone, style })
+    }
+
+    /// How many milliseconds before those of UTC the reader's days begin.
+    pub fn offset(&self, at: Time) -> i64 {
+        let at = Timestamp::from_millisecond(at.ms()).unwrap_or(Timestamp::UNIX_EPOCH);
+        i64::from(at.to_zoned_datetime(self.zone.clone()).offset().seconds()) * 1_000
+    }
+}
+
+/// The address that a code stands in.
+pub fn link(app: &App, program: &Program, code: &str) -> String {
+    format!("{}r/{}/{code}", app.config.base_url, program.slug)
+}
+
+/// A commission as its affiliate sees it.
+pub struct Line {
+    pub id: String,
+    pub is_reversal: bool,
+    pub amount: Money,
+    pub rate: String,
+    pub status: Status,
+    pub reason: Option<String>,
+    pub created_at: Time,
+    pub approved_at: Option<Time>,
+    pub paid_at: Option<Time>,
+    pub order: Option<String>,
+    pub sale: Money,
+    pub refunded: Money,
+    pub customer: Option<String>,
+}
+
+impl Line {
+    pub fn new(found: Earned, currency: Currency) -> Self {
+        Self {
+            id: found.id.to_string(),
+            is_reversal: found.kind == Kind::Reversal,
+            amount: currency.of(found.amount_minor),
+            rate: Rate::from_basis_points(found.rate_bps).to_string(),
+            status: found.status,
+            reason: found.reason.filter(|reason| !reason.trim().is_empty()),
+            created_at: found.created_at,
+            approved_at: found.approved_at,
+            paid_at: found.paid_at,
+            order: found.order_id,
+            sale: currency.of(found.sale_minor),
+            refunded: currency.of(found.refunded_minor),
+            customer: found.customer.as_deref().and_then(customer::masked),
+        }
+    }
+
+    pub fn is_rejected(&self) -> bool {
+        self.status == Status::Rejected
+    }
+
+    /// What it is called: its order, where it has a number.
+    pub fn title(&self) -> String {
+        self.order.clone().unwrap_or_else(|| "Sale without an order number".into())
+    }
+}

@@ -1,0 +1,68 @@
+//! Tables as CSV files that a spreadsheet may open without running anything.
+
+use axum::{
+    http::{HeaderValue, header},
+    response::{IntoResponse as _, Response},
+};
+
+use super::failure::Failure;
+
+/// What somebody typed, so that no spreadsheet takes it for a formula: an apostrophe goes before it.
+/// The rule is OWASP's: <https://owasp.org/www-community/attacks/CSV_Injection>.
+pub fn text(cell: &str) -> String {
+    // Some programs skip spaces before they look, and read the wide forms alike.
+    let first = cell.trim_start().chars().next();
+    let is_formula = matches!(first, Some('=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠'));
+    if is_formula || cell.starts_with(['\t', '\r', '\n']) { format!("'{cell}") } else { cell.to_owned() }
+}
+
+pub struct Sheet(csv::Writer<Vec<u8>>);
+
+impl Sheet {
+    pub fn new(columns: &[&str]) -> Result<Self, Failure> {
+        let mut sheet = Self(csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new()));
+        sheet.write(columns)?;
+        Ok(sheet)
+    }
+
+    /// Cells as they are: numbers, dates and words of this program; what people typed goes through [`text`].
+    pub fn row(&mut self, cells: &[String]) -> Result<(), Failure> {
+        self.write(cells)
+    }
+
+    fn write<T: AsRef<[u8]>>(&mut self, cells: &[T]) -> Result<(), Failure> {
+        self.0.write_record(cells).map_err(|_| Failure::internal())
+    }
+
+    /// The file, for download under that name.
+    pub fn download(self, name: &str) -> Result<Response, Failure> {
+        let bytes = self.0.into_inner().map_err(|_| Failure::internal())?;
+        let mut response = bytes.into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        headers.insert(header::CONTENT_DISPOSITION, attachment(name)?);
+        Ok(response)
+    }
+}
+
+/// # Errors
+/// When the name is no header's text.
+pub fn attachment(name: &str) -> Result<HeaderValue, Failure> {
+    HeaderValue::try_from(format!("attachment; filename=\"{name}\"")).map_err(|_| Failure::internal())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text;
+
+    #[test]
+    fn formulas_are_text() {
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "\r=1", "＝1", "\n@x"] {
+            assert_eq!(text(formula), format!("'{formula}"));
+        }
+        for plain in ["", "A-1", "1=1", "O'Neil", "a\n=b", "<script>"] {
+            assert_eq!(text(plain), plain);
+        }
+    }
+}

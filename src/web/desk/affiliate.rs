@@ -1,0 +1,262 @@
+//! One affiliate: figures, commissions, codes, customers, notes, what happened, and what can be changed.
+
+use askama::Template;
+use axum::extract::State;
+
+use super::{account, actor, affiliates::Row, queue::Row as Commission};
+use crate::{
+    app::App,
+    domain::{
+        affiliate::PaymentMethod,
+        code::Code,
+        email::Email,
+        id::{self, AffiliateId, Id},
+        role::Permission,
+        text,
+        time::Time,
+    },
+    flows::affiliates::{self as flow, Edit},
+    store::{
+        self, audit,
+        queue::{self, Filter, Only, Sums},
+        roster::{self, Customer, Note},
+    },
+    web::{
+        caller::{Caller, ManagesAffiliates, Reads},
+        failure::Failure,
+        filters,
+        form::Form,
+        input::{PathId, Query},
+        reply::Reply,
+        shell::Notice,
+    },
+};
+
+const TABS: [(&str, &str); 6] = [
+    ("", "Overview"),
+    ("commissions", "Commissions"),
+    ("links", "Links & codes"),
+    ("customers", "Customers"),
+    ("notes", "Notes"),
+    ("activity", "Activity"),
+];
+const METHODS: [(&str, &str); 5] =
+    [("", "None yet"), ("paypal", "PayPal"), ("wise", "Wise"), ("bank", "Bank transfer"), ("other", "Other")];
+
+struct Link {
+    code: String,
+    address: String,
+    is_current: bool,
+    since: Time,
+}
+
+struct Event {
+    at: Time,
+    what: String,
+    by: String,
+    changes: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "merchant/affiliate.html")]
+struct Show {
+    slug: String,
+    row: Row,
+    tab: &'static str,
+    sums: Sums,
+    has_account: bool,
+    payment_details: Option<String>,
+    commissions: Vec<Commission>,
+    links: Vec<Link>,
+    customers: Vec<Customer>,
+    notes: Vec<Note>,
+    events: Vec<Event>,
+    form: Form,
+    may_manage: bool,
+}
+
+impl Show {
+    fn path(&self) -> String {
+        format!("/m/{}/affiliates/{}", self.slug, self.row.line.id)
+    }
+
+    fn status_in_words(&self) -> &'static str {
+        match self.row.line.status.as_str() {
+            "active" => "Earns, and can be paid",
+            "pending" => "Counts, but nothing can be approved before you activate them",
+            _ => "Earns nothing more; what was earned stays theirs",
+        }
+    }
+}
+
+pub async fn show(
+    me: Reads,
+    State(app): State<App>,
+    PathId(id): PathId<id::Affiliate>,
+    query: Query,
+) -> Result<Reply, Failure> {
+    let tab = query.get("tab").unwrap_or_default();
+    let tab = TABS.iter().map(|(word, _)| *word).find(|word| *word == tab).ok_or_else(Failure::no_route)?;
+    Ok(Reply::page(page(&app, &me, id, tab, Form::default()).await?))
+}
+
+async fn page(app: &App, me: &Caller, id: AffiliateId, tab: &'static str, form: Form) -> Result<Show, Failure> {
+    let (program, currency, now) = (me.program.id, me.program.currency, app.clock.now());
+    let mut tx = app.db.read().await?;
+    let unknown = || Failure::not_found("affiliate");
+    let line = roster::one(&mut tx, program, id).await?.ok_or_else(unknown)?;
+    let details = store::affiliates::details(&mut tx, program, id).await?.ok_or_else(unknown)?;
+    let mut show = Show {
+        slug: me.program.slug.clone(),
+        row: Row::new(line, currency),
+        tab,
+        sums: queue::sums(&mut tx, program, Some(id)).await?,
+        has_account: roster::has_account(&mut tx, id).await?,
+        payment_details: details.payment_details,
+        commissions: Vec::new(),
+        links: Vec::new(),
+        customers: Vec::new(),
+        notes: Vec::new(),
+        events: Vec::new(),
+        form,
+        may_manage: me.grants.allow(Permission::Affiliates),
+    };
+    match tab {
+        "" | "commissions" => {
+            let filter = Filter { status: None, only: Only::Affiliate(id) };
+            let limit = if tab.is_empty() { 6 } else { 50 };
+            let lines = queue::page(&mut tx, program, filter, Id::new(i64::MAX), limit).await?;
+            show.commissions = lines.into_iter().map(|line| Commission::new(line, currency, now)).collect();
+        }
+        "links" => {
+            for code in roster::codes(&mut tx, program, id).await? {
+                let address = app.config.base_url.join(&format!("r/{}/{}", me.program.slug, code.code));
+                let address = address.map(String::from).unwrap_or_default();
+                show.links.push(Link { address, code: code.code, is_current: code.is_current, since: code.created_at });
+            }
+        }
+        "customers" => show.customers = roster::customers(&mut tx, id, 100).await?,
+        "notes" => show.notes = roster::notes(&mut tx, id).await?,
+        _ => {
+            for row in audit::page(&mut tx, program, &audit::Filter::of(id.to_string()), 100).await? {
+                let by = actor(&mut tx, &row.actor).await?;
+                let what = sentence(&row.action);
+                let changes = changes(row.before.as_deref(), row.after.as_deref());
+                show.events.push(Event { at: row.created_at, what, by, changes });
+            }
+        }
+    }
+    Ok(show)
+}
+
+/// `affiliate.changed` is `Affiliate changed`.
+fn sentence(action: &str) -> String {
+    let words = action.replace(['.', '_'], " ");
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// What differs between two states as the log keeps them: `status: pending → active`.
+fn changes(before: Option<&str>, after: Option<&str>) -> Option<String> {
+    let read = |text: Option<&str>| serde_json::from_str::<serde_json::Value>(text?).ok();
+    let (before, after) = (read(before)?, read(after)?);
+    let word = |value: Option<&serde_json::Value>| match value {
+        None | Some(serde_json::Value::Null) => "none".to_owned(),
+        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    let fields = after.as_object()?.iter().filter(|(name, value)| before.get(name.as_str()) != Some(value));
+    let told: Vec<_> = fields
+        .map(|(name, value)| format!("{name}: {} → {}", word(before.get(name.as_str())), word(Some(value))))
+        .collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
+#[derive(Template)]
+#[template(path = "merchant/affiliate_edit.html")]
+struct EditPage {
+    slug: String,
+    id: AffiliateId,
+    name: String,
+    form: Form,
+}
+
+pub async fn edit(
+    me: ManagesAffiliates,
+    State(app): State<App>,
+    PathId(id): PathId<id::Affiliate>,
+) -> Result<Reply, Failure> {
+    let mut tx = app.db.read().await?;
+    let unknown = || Failure::not_found("affiliate");
+    let line = roster::one(&mut tx, me.program.id, id).await?.ok_or_else(unknown)?;
+    let details = store::affiliates::details(&mut tx, me.program.id, id).await?.ok_or_else(unknown)?;
+    let form = Form::of(&[
+        ("name", &line.name),
+        ("email", &line.email),
+        ("referralCode", &line.code),
+        ("paymentMethod", line.payment_method.map_or("", PaymentMethod::as_str)),
+        ("paymentDetails", details.payment_details.as_deref().unwrap_or_default()),
+    ]);
+    Ok(Reply::page(EditPage { slug: me.program.slug.clone(), id, name: line.name, form }))
+}
+
+pub async fn update(
+    me: ManagesAffiliates,
+    State(app): State<App>,
+    PathId(id): PathId<id::Affiliate>,
+    mut form: Form,
+) -> Result<Reply, Failure> {
+    let line = roster::one(&mut *app.db.read().await?, me.program.id, id).await?;
+    let line = line.ok_or_else(|| Failure::not_found("affiliate"))?;
+    let slug = me.program.slug.clone();
+    let name = form.read("name", |name| text::name(name).map(|()| name.to_owned()));
+    let email = form.read("email", Email::parse);
+    let code = form.read("referralCode", Code::parse);
+    let method = form.read_filled("paymentMethod", PaymentMethod::parse);
+    let details = form.read_filled("paymentDetails", |text| text::bounded(text, 1, 500).map(|()| text.to_owned()));
+    if form.is_good() {
+        let (payment_method, payment_details) = (Some(method), Some(details));
+        let edit = Edit { name, email, code, payment_method, payment_details, ..Edit::default() };
+        let act = me.act(&app);
+        let done = app.db.write(move |tx| Box::pin(async move { flow::edit(tx, &act, id, edit).await })).await;
+        match done {
+            Ok(()) => return Ok(Reply::done(format!("/m/{slug}/affiliates/{id}"), Notice::done("Saved."))),
+            Err(refusal) => form.refused(refusal)?,
+        }
+    }
+    Ok(Reply::invalid(EditPage { slug, id, name: line.name, form }))
+}
+
+pub async fn note(
+    me: ManagesAffiliates,
+    State(app): State<App>,
+    PathId(id): PathId<id::Affiliate>,
+    mut form: Form,
+) -> Result<Reply, Failure> {
+    let by = account(&me).ok_or_else(Failure::no_route)?;
+    let text = form.read("text", |text| text::bounded(text, 1, 2_000).map(|()| text.to_owned()));
+    let Some(text) = text else { return Ok(Reply::invalid(page(&app, &me, id, "notes", form).await?)) };
+    let (note, program) = (me.act(&app).id(), me.program.id);
+    let kept = app.db.write(move |tx| {
+        Box::pin(async move {
+            roster::one(tx, program, id).await?.ok_or_else(|| Failure::not_found("affiliate"))?;
+            Ok::<_, Failure>(roster::add_note(tx, note, id, by, &text).await?)
+        })
+    });
+    kept.await?;
+    let to = format!("/m/{}/affiliates/{id}?tab=notes", me.program.slug);
+    Ok(Reply::done(to, Notice::done("Note added. Only your team sees it.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::changes;
+
+    #[test]
+    fn only_what_differs_is_told() {
+        let (before, after) = (r#"{"status":"pending","name":"A"}"#, r#"{"status":"active","name":"A"}"#);
+        assert_eq!(changes(Some(before), Some(after)).unwrap(), "status: pending → active");
+        assert_eq!(changes(None, Some(after)), None);
+        assert_eq!(changes(Some("x"), Some(after)), None);
+    }
+}

@@ -1,0 +1,203 @@
+//! One commission: what made it, what has happened to it since, and what can be done with it.
+
+use askama::Template;
+use axum::extract::State;
+
+use super::{actor, queue::Row, style};
+use crate::{
+    app::App,
+    domain::{
+        attribution::By,
+        id::{self, CommissionId},
+        money::Money,
+        role::Permission,
+        text,
+        time::Time,
+    },
+    flows::refunds::{self as flow, NewRefund},
+    store::{
+        Tx, audit, clicks, commissions,
+        conversions::{self, Conversion},
+        ledger,
+        queue::{self, Filter, Only},
+        refunds,
+    },
+    web::{
+        caller::{Caller, Decides, Reads},
+        commissions::explain,
+        failure::Failure,
+        filters,
+        form::Form,
+        input::PathId,
+        reply::Reply,
+        shell::Notice,
+    },
+};
+
+/// One line of what happened.
+struct Event {
+    at: Time,
+    what: String,
+    /// Who, or why.
+    more: Option<String>,
+}
+
+struct Entry {
+    at: Time,
+    what: &'static str,
+    amount: Money,
+}
+
+#[derive(Template)]
+#[template(path = "merchant/commission.html")]
+struct Show {
+    slug: String,
+    row: Row,
+    sale: Conversion,
+    sentence: String,
+    /// Where the click came from, if there was one and it told.
+    source: Option<String>,
+    events: Vec<Event>,
+    entries: Vec<Entry>,
+    balance: Money,
+    /// What is left of the sale to refund.
+    left: Money,
+    form: Form,
+    may_decide: bool,
+    may_pay: bool,
+}
+
+impl Show {
+    fn evidence(&self) -> &'static str {
+        match self.sale.attributed_by {
+            By::Click => "The click that led to the sale",
+            By::Code => "The referral code that came with the sale",
+            By::CodeAfterExpiredClick => "The referral code; the click was too old to count",
+        }
+    }
+
+    fn clicked(&self) -> Option<Time> {
+        self.sale.click_id.map(crate::domain::id::Id::time)
+    }
+}
+
+pub async fn show(me: Reads, State(app): State<App>, PathId(id): PathId<id::Commission>) -> Result<Reply, Failure> {
+    let mut tx = app.db.read().await?;
+    Ok(Reply::page(page(&mut tx, &app, &me, id, Form::default()).await?))
+}
+
+async fn page(tx: &mut Tx, app: &App, me: &Caller, id: CommissionId, form: Form) -> Result<Show, Failure> {
+    let (program, currency) = (me.program.id, me.program.currency);
+    let unknown = || Failure::not_found("commission");
+    let found = commissions::by_id(tx, program, id).await?.ok_or_else(unknown)?;
+    let line = queue::page(tx, program, Filter { status: None, only: Only::Sale(found.conversion_id) }, id, 1).await?;
+    let line = line.into_iter().find(|line| line.id == id).ok_or_else(unknown)?;
+    let sale = conversions::by_id(tx, program, found.conversion_id).await?.ok_or_else(unknown)?;
+    let source = match sale.click_id {
+        Some(click) => clicks::source(tx, click).await?,
+        None => None,
+    };
+    let posted = ledger::of_commission(tx, id).await?;
+    let entries: Vec<_> = posted
+        .iter()
+        .map(|entry| Entry {
+            at: entry.created_at,
+            what: match entry.kind.as_str() {
+                "earn" => "Earned",
+                "reverse" if entry.refund_id.is_some() => "Taken back by a refund",
+                "reverse" => "Taken back by a rejection",
+                "pay" => "Paid out",
+                "unpay" => "Payment came back",
+                _ => "Corrected",
+            },
+            amount: currency.of(entry.amount_minor),
+        })
+        .collect();
+    let balance = currency.of(posted.iter().map(|entry| entry.amount_minor).sum());
+    let events = events(tx, me, &sale, &found).await?;
+    let sentence = explain(&found, posted, currency).sentence;
+    Ok(Show {
+        slug: me.program.slug.clone(),
+        row: Row::new(line, currency, app.clock.now()),
+        sentence,
+        source,
+        events,
+        entries,
+        balance,
+        left: currency.of(sale.amount_minor - sale.refunded_minor),
+        sale,
+        form,
+        may_decide: me.grants.allow(Permission::Commissions),
+        may_pay: me.grants.allow(Permission::Commissions) && me.grants.allow(Permission::Payouts),
+    })
+}
+
+/// Everything that happened, oldest first.
+async fn events(
+    tx: &mut Tx,
+    me: &Caller,
+    sale: &Conversion,
+    found: &commissions::Commission,
+) -> Result<Vec<Event>, Failure> {
+    let (currency, style) = (me.program.currency, style(tx, me).await?);
+    let mut events = Vec::new();
+    if let Some(click) = sale.click_id {
+        events.push(Event { at: click.time(), what: "Visitor clicked the link".into(), more: None });
+    }
+    let amount = style.money(currency.of(sale.amount_minor));
+    events.push(Event { at: sale.created_at, what: format!("Sale of {amount} recorded"), more: None });
+    for refund in refunds::of_sale(tx, sale.id).await? {
+        let (amount, taken) =
+            (style.money(currency.of(refund.amount_minor)), style.money(currency.of(refund.reversed_minor)));
+        let what = format!("{amount} refunded, which took back {taken} of the commission");
+        events.push(Event { at: refund.created_at, what, more: refund.reason });
+    }
+    for row in audit::page(tx, me.program.id, &audit::Filter::of(found.id.to_string()), 100).await? {
+        let what = match row.action.as_str() {
+            "commission.approved" => "Approved".to_owned(),
+            "commission.rejected" => "Rejected".to_owned(),
+            "commission.paid" => "Marked as paid".to_owned(),
+            "commission.undone" => format!("Decision undone: {} again", row.after.as_deref().unwrap_or("as before")),
+            other => other.replace(['.', '_'], " "),
+        };
+        let by = actor(tx, &row.actor).await?;
+        let more = match row.reason.filter(|reason| !reason.is_empty()) {
+            Some(reason) => format!("By {by}: {reason}"),
+            None => format!("By {by}"),
+        };
+        events.push(Event { at: row.created_at, what, more: Some(more) });
+    }
+    events.sort_by_key(|event| event.at);
+    Ok(events)
+}
+
+/// Records a refund of the commission's sale, as a key would.
+pub async fn refund(
+    me: Decides,
+    State(app): State<App>,
+    PathId(id): PathId<id::Commission>,
+    mut form: Form,
+) -> Result<Reply, Failure> {
+    let currency = me.program.currency;
+    let amount = form.read_filled("amount", |text| currency.amount(text)).map(|money| money.minor);
+    let reason = form.read_filled("reason", |text| text::bounded(text, 0, 500).map(|()| text.to_owned()));
+    let found = commissions::by_id(&mut *app.db.read().await?, me.program.id, id).await?;
+    let conversion = found.ok_or_else(|| Failure::not_found("commission"))?.conversion_id;
+    let here = format!("/m/{}/commissions/{id}", me.program.slug);
+    if form.is_good() {
+        let (act, new) = (me.act(&app), NewRefund { conversion, amount, key: None, reason });
+        let made = app.db.write(move |tx| Box::pin(async move { flow::record(tx, &act, new).await })).await;
+        match made {
+            Ok((refund, ..)) => {
+                let style = style(&mut *app.db.read().await?, &me).await?;
+                let amount = style.money(currency.of(refund.amount_minor));
+                let taken = style.money(currency.of(refund.reversed_minor));
+                let text = format!("{amount} refunded; that took back {taken} of the commission.");
+                return Ok(Reply::done(here, Notice::done(text)));
+            }
+            Err(refusal) => form.refused(refusal)?,
+        }
+    }
+    let mut tx = app.db.read().await?;
+    Ok(Reply::invalid(page(&mut tx, &app, &me, id, form).await?))
+}
