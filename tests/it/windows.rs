@@ -85,7 +85,12 @@ async fn the_verbs_do_what_a_hand_would() {
         window.arrives_at("/form?name=Zo%C3%AB&note=&day=2026-03-01&currency=USD&often=w&mail=y&row=nina").await;
         window.press("Tab").await;
         window.focuses("input \"Name\"").await;
+        for key in ["?", "+", "j"] {
+            window.press(key).await;
+        }
+        assert_eq!(window.value("Name").await, "?+j");
         window.press("Shift+Tab").await;
+        assert_ne!(window.focus().await, "input \"Name\"");
         assert_eq!(window.texts("th").await, ["Ada", "Nina"]);
         assert_eq!(window.text("legend").await, "How often");
     }

@@ -167,10 +167,14 @@ impl Window {
         let since = Instant::now();
         // A page half exchanged is no page yet.
         let mut faults = loop {
-            let found = self.read(SOUND, &[self.screen.width.into()]).await;
-            let found: Option<Vec<String>> = serde_json::from_value(found).ok();
-            if found.as_ref().is_some_and(Vec::is_empty) || since.elapsed() > Duration::from_secs(1) {
-                break found.unwrap_or_else(|| vec!["the page cannot be read".into()]);
+            let found = self.session.run(SOUND, &[self.screen.width.into()]).await;
+            let found: Vec<String> = match found {
+                Ok(found) => serde_json::from_value(found).unwrap_or_default(),
+                // A dialog of the browser's, for one.
+                Err(refused) => vec![format!("it cannot be read: {}: {}", refused.code, refused.words)],
+            };
+            if found.is_empty() || since.elapsed() > Duration::from_secs(1) {
+                break found;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         };

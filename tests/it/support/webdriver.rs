@@ -4,8 +4,8 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    process::{Command, Stdio},
-    sync::{LazyLock, mpsc},
+    process::{Child, Command, Stdio},
+    sync::LazyLock,
     time::Duration,
 };
 
@@ -32,24 +32,29 @@ const FLAGS: [&str; 11] = [
     "--remote-debugging-pipe",
 ];
 
-/// Where the driver listens. It ends with this process, however that ends.
-static DRIVER: LazyLock<u16> = LazyLock::new(|| {
-    let (tell, told) = mpsc::channel();
-    // A thread that never ends: the kernel's signal comes when the thread that started the child is gone.
-    std::thread::spawn(move || {
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "chromedriver", "--port=0"]);
-        // Its standard error repeats what is answered anyway.
-        let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let mut child = started.expect("setpriv and chromedriver: bin/test installs what is missing");
-        for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
-            if let Some((_, port)) = line.split_once("started successfully on port ") {
-                tell.send(port.trim_end_matches('.').parse::<u16>().unwrap()).unwrap();
-            }
-        }
-        let _ = child.wait();
-    });
-    told.recv_timeout(Duration::from_secs(30)).expect("chromedriver tells its port")
+/// Keeps the driver and its browsers, with what they leave on the disk, no longer than whoever holds the
+/// other end of its standard input: a test process that is killed cannot clean up after itself.
+const KEEPER: &str = r#"
+    trap : INT TERM HUP
+    folder=$(mktemp -d)
+    TMPDIR=$folder chromedriver --port=0 &
+    cat >/dev/null
+    kill -KILL $!
+    for _ in 1 2 3 4 5 6 7 8 9 10; do sleep 0.2; rm -rf "$folder" 2>/dev/null && break; done
+"#;
+
+/// The keeper, and the port that the driver listens on.
+static DRIVER: LazyLock<(Child, u16)> = LazyLock::new(|| {
+    let mut command = Command::new("sh");
+    command.args(["-c", KEEPER]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    // Its standard error repeats what is answered anyway.
+    let mut keeper = command.stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(keeper.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let port = lines.find_map(|line| Some(line.split_once("started successfully on port ")?.1.to_owned()));
+    let port = port.expect("chromedriver tells its port; bin/test installs it where it is missing");
+    // Whatever else it says is read, so that it never waits for that.
+    std::thread::spawn(move || lines.for_each(drop));
+    (keeper, port.trim_end_matches('.').parse().unwrap())
 });
 
 /// What the driver refused: its code, such as `stale element reference`, and its words.
@@ -98,7 +103,7 @@ async fn answer(client: &Client, method: Method, url: &str, body: Option<&Value>
 impl Session {
     pub async fn start() -> Self {
         let client = Client::builder().build().unwrap();
-        let sessions = format!("http://127.0.0.1:{}/session", *DRIVER);
+        let sessions = format!("http://127.0.0.1:{}/session", DRIVER.1);
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
             "timeouts": { "implicit": 0, "pageLoad": PAGE_LOAD_MS, "script": PAGE_LOAD_MS },
