@@ -27,7 +27,7 @@ use crate::{
         affiliates::{self, Edit, NewAffiliate},
         applications::{self, NewApplication},
         commissions,
-        conversions::{self, Customer, Identity, Sale},
+        conversions::{self, Customer, Sale},
         invitations,
         joining::Who,
         one_time_links, programs,
@@ -296,10 +296,12 @@ impl Year {
                 let sale = Sale {
                     click: Some(id),
                     code: None,
+                    coupon: None,
                     amount: Money { minor: cents, currency: self.program.currency },
                     order: Some(format!("A-{:05}", 10_000 + *orders)),
                     customer: Some(customer(self.chance.below(700))),
                     products: None,
+                    is_renewal: false,
                 };
                 let (recorded, _) = conversions::record(tx, &act, sale).await?;
                 if let Some(found) = store::commissions::of_sale(tx, self.program.id, recorded.id).await? {
@@ -414,5 +416,5 @@ fn demo_email(address: &str) -> Result<Email, Refusal> {
 }
 
 fn customer(number: usize) -> Customer {
-    Customer { json: format!(r#"{{"id":"c{number}"}}"#), identity: Some(Identity::Id(format!("c{number}"))) }
+    Customer { json: format!(r#"{{"id":"c{number}"}}"#), id: Some(format!("c{number}")), email: None }
 }

@@ -193,7 +193,7 @@ CREATE TABLE conversions (
   -- As first answered, whatever becomes of the commission or the code.
   commission_minor BIGINT NOT NULL,
   referral_code TEXT NOT NULL,
-  attributed_by TEXT NOT NULL CHECK (attributed_by = 'click' OR attributed_by IN ('code', 'code_after_expired_click')),
+  attributed_by TEXT NOT NULL CHECK (attributed_by = 'click' OR attributed_by IN ('code', 'code_after_expired_click') OR attributed_by IN ('coupon', 'customer')),
   conflict BOOLEAN NOT NULL,
   customer TEXT,
   products TEXT,
@@ -222,7 +222,7 @@ CREATE TABLE commissions (
   program_id BIGINT NOT NULL REFERENCES programs (id),
   affiliate_id BIGINT NOT NULL REFERENCES affiliates (id),
   conversion_id BIGINT NOT NULL REFERENCES conversions (id),
-  kind TEXT NOT NULL CHECK (kind IN ('sale', 'reversal')),
+  kind TEXT NOT NULL CHECK (kind = 'sale' OR kind IN ('reversal', 'restoration')),
   -- What is owed now: less than the original by what refunds took back before it was paid.
   amount_minor BIGINT NOT NULL,
   original_minor BIGINT NOT NULL,

@@ -29,17 +29,78 @@ impl Click {
     }
 }
 
+/// The affiliate that a customer was brought by, as far as it still counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    pub by: Named,
+    pub since: Time,
+}
+
+/// All that speaks for somebody.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence {
+    pub click: Option<Click>,
+    pub code: Option<Named>,
+    pub coupon: Option<Named>,
+    pub customer: Option<Bound>,
+}
+
 words! {
     /// Which evidence decided.
-    By as AttributedBy { Click = "click", Code = "code", CodeAfterExpiredClick = "code_after_expired_click" }
-    "must be one of click, code, code_after_expired_click"
+    By as AttributedBy {
+        Click = "click",
+        Code = "code",
+        CodeAfterExpiredClick = "code_after_expired_click",
+        Coupon = "coupon",
+        Customer = "customer",
+    }
+    "must be one of click, code, code_after_expired_click, coupon, customer"
+}
+
+words! {
+    /// Who keeps a customer for whom there is new evidence: who brought them last, or first.
+    Touch as Touch { Last = "last", First = "first" }
+    "must be one of last, first"
+}
+
+impl Touch {
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Last => "the last who brought the customer",
+            Self::First => "the first who brought the customer",
+        }
+    }
+}
+
+/// How a program credits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Days that a click counts.
+    pub window_days: i64,
+    pub touch: Touch,
+    /// Days that a customer stays with who brought them: `None` for ever, 0 not at all.
+    pub bound_days: Option<i64>,
+    /// Against a link; a coupon alone always decides.
+    pub coupon_wins: bool,
+    /// Whether a customer who has bought before by somebody else earns nobody anything.
+    pub new_customers_only: bool,
+}
+
+impl Terms {
+    pub const fn new(window_days: i64) -> Self {
+        Self { window_days, touch: Touch::Last, bound_days: None, coupon_wins: true, new_customers_only: false }
+    }
+
+    fn holds(&self, bound: &Bound, now: Time) -> bool {
+        self.bound_days.is_none_or(|days| days > 0 && now <= bound.since.plus_days(days))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attribution {
     pub to: Named,
     pub by: By,
-    /// The click and the code named different affiliates.
+    /// What came with the sale named different affiliates.
     pub conflict: bool,
 }
 
@@ -50,24 +111,46 @@ pub enum Refusal {
     #[error("the click is older than the program's attribution window of {days} days")]
     ClickTooOld { days: i64 },
     #[error("the affiliate is blocked")]
-    Blocked { by_click: bool },
+    Blocked { by: By },
+    #[error("the customer was brought by somebody else before, and the program pays for new customers only")]
+    NotNew { by: By },
 }
 
-/// The click is the evidence and wins over a code; a click outside the window leaves it to the code.
+/// The click is the evidence and wins over a code; a click outside the window leaves it to the code. A coupon goes
+/// before both or after, as the program says; a customer known from before is asked last, or, where the first
+/// who brought them keeps them, first.
 ///
 /// # Errors
-/// When nothing valid is left, or the one credited is blocked.
-pub fn decide(click: Option<Click>, code: Option<Named>, window_days: i64, now: Time) -> Result<Attribution, Refusal> {
-    let conflict = matches!((&click, &code), (Some(click), Some(code)) if click.by.affiliate != code.affiliate);
-    let (to, by) = match (click, code) {
-        (Some(click), _) if click.is_within(window_days, now) => (click.by, By::Click),
-        (Some(_), Some(code)) => (code, By::CodeAfterExpiredClick),
-        (Some(_), None) => return Err(Refusal::ClickTooOld { days: window_days }),
-        (None, Some(code)) => (code, By::Code),
-        (None, None) => return Err(Refusal::NoEvidence),
+/// When nothing valid is left, the one credited is blocked, or the customer is not theirs to bring.
+pub fn decide(evidence: Evidence, terms: Terms, now: Time) -> Result<Attribution, Refusal> {
+    let Evidence { click, code, coupon, customer } = evidence;
+    let conflict = {
+        let mut named = [click.as_ref().map(|click| &click.by), code.as_ref(), coupon.as_ref()].into_iter().flatten();
+        named.next().is_some_and(|first| named.any(|other| other.affiliate != first.affiliate))
+    };
+    let is_alone = click.is_none() && code.is_none() && coupon.is_none();
+    let brought_by = customer.as_ref().map(|bound| bound.by.affiliate);
+    // Somebody blocked does not keep a customer from who brings them now.
+    let counts = |bound: &Bound| terms.holds(bound, now) && (is_alone || bound.by.status != Status::Blocked);
+    let bound = customer.filter(counts).map(|bound| (bound.by, By::Customer));
+    let coupon = coupon.map(|named| (named, By::Coupon));
+
+    let is_late = click.as_ref().is_some_and(|click| !click.is_within(terms.window_days, now));
+    let clicked = click.filter(|_| !is_late).map(|click| (click.by, By::Click));
+    let coded = code.map(|named| (named, if is_late { By::CodeAfterExpiredClick } else { By::Code }));
+
+    let (kept, asked) = if terms.touch == Touch::First { (bound, None) } else { (None, bound) };
+    let (before, after) = if terms.coupon_wins { (coupon, None) } else { (None, coupon) };
+    let credited = kept.or(before).or(clicked).or(coded).or(after).or(asked);
+    let Some((to, by)) = credited else {
+        let too_old = Refusal::ClickTooOld { days: terms.window_days };
+        return Err(if is_late { too_old } else { Refusal::NoEvidence });
     };
     if to.status == Status::Blocked {
-        return Err(Refusal::Blocked { by_click: by == By::Click });
+        return Err(Refusal::Blocked { by });
+    }
+    if terms.new_customers_only && brought_by.is_some_and(|before| before != to.affiliate) {
+        return Err(Refusal::NotNew { by });
     }
     Ok(Attribution { to, by, conflict })
 }
@@ -78,43 +161,95 @@ mod tests {
     use crate::domain::id::{EPOCH_MS, Id, Ids};
 
     const DAYS: i64 = 60;
+    const TERMS: Terms = Terms::new(DAYS);
 
     fn named(raw: i64, status: Status) -> Named {
         Named { affiliate: Id::new(raw), status, code: format!("CODE{raw}"), has_own_rate: false }
+    }
+
+    fn active(raw: i64) -> Option<Named> {
+        Some(named(raw, Status::Active))
     }
 
     fn made() -> Time {
         Time::from_ms(EPOCH_MS + 86_400_000)
     }
 
-    fn click(raw: i64) -> Click {
-        Click { id: Ids::new(0).next(made()), by: named(raw, Status::Active) }
+    fn click(raw: i64) -> Option<Click> {
+        Some(Click { id: Ids::new(0).next(made()), by: named(raw, Status::Active) })
+    }
+
+    fn bound(raw: i64) -> Option<Bound> {
+        Some(Bound { by: named(raw, Status::Active), since: made() })
+    }
+
+    /// To whom, by what, and whether in conflict.
+    fn credited(evidence: Evidence, terms: Terms, now: Time) -> Result<(i64, By, bool), Refusal> {
+        decide(evidence, terms, now).map(|sale| (sale.to.affiliate.raw(), sale.by, sale.conflict))
     }
 
     #[test]
-    fn the_click_wins_and_the_conflict_is_kept() {
-        let sale = decide(Some(click(1)), Some(named(2, Status::Active)), DAYS, made()).unwrap();
-        assert_eq!((sale.to.affiliate, sale.by, sale.conflict), (Id::new(1), By::Click, true));
-        let sale = decide(Some(click(1)), Some(named(1, Status::Active)), DAYS, made()).unwrap();
-        assert!(!sale.conflict);
+    fn the_click_wins_over_a_code_and_the_conflict_is_kept() {
+        let both = |code| Evidence { click: click(1), code: active(code), ..Evidence::default() };
+        assert_eq!(credited(both(2), TERMS, made()), Ok((1, By::Click, true)));
+        assert_eq!(credited(both(1), TERMS, made()), Ok((1, By::Click, false)));
     }
 
     #[test]
     fn the_window_is_inclusive() {
-        assert!(decide(Some(click(1)), None, DAYS, made().plus_days(DAYS)).is_ok());
+        let only = Evidence { click: click(1), ..Evidence::default() };
+        assert!(decide(only.clone(), TERMS, made().plus_days(DAYS)).is_ok());
         let late = made().plus_days(DAYS).plus_seconds(1);
-        assert_eq!(decide(Some(click(1)), None, DAYS, late), Err(Refusal::ClickTooOld { days: DAYS }));
-        let sale = decide(Some(click(1)), Some(named(2, Status::Active)), DAYS, late).unwrap();
-        assert_eq!((sale.to.affiliate, sale.by), (Id::new(2), By::CodeAfterExpiredClick));
+        assert_eq!(credited(only.clone(), TERMS, late), Err(Refusal::ClickTooOld { days: DAYS }));
+        let coded = Evidence { code: active(2), ..only.clone() };
+        assert_eq!(credited(coded, TERMS, late), Ok((2, By::CodeAfterExpiredClick, true)));
+        let couponed = Evidence { coupon: active(2), ..only };
+        assert_eq!(credited(couponed, Terms { coupon_wins: false, ..TERMS }, late), Ok((2, By::Coupon, true)));
     }
 
     #[test]
     fn blocked_is_refused_and_pending_is_credited() {
-        assert_eq!(
-            decide(None, Some(named(1, Status::Blocked)), DAYS, made()),
-            Err(Refusal::Blocked { by_click: false })
-        );
-        assert!(decide(None, Some(named(1, Status::Pending)), DAYS, made()).is_ok());
-        assert_eq!(decide(None, None, DAYS, made()), Err(Refusal::NoEvidence));
+        let by_code = |status| Evidence { code: Some(named(1, status)), ..Evidence::default() };
+        assert_eq!(credited(by_code(Status::Blocked), TERMS, made()), Err(Refusal::Blocked { by: By::Code }));
+        assert!(decide(by_code(Status::Pending), TERMS, made()).is_ok());
+        assert_eq!(credited(Evidence::default(), TERMS, made()), Err(Refusal::NoEvidence));
+    }
+
+    #[test]
+    fn a_coupon_goes_before_a_link_or_after() {
+        let both = Evidence { click: click(1), coupon: active(2), ..Evidence::default() };
+        assert_eq!(credited(both.clone(), TERMS, made()), Ok((2, By::Coupon, true)));
+        assert_eq!(credited(both, Terms { coupon_wins: false, ..TERMS }, made()), Ok((1, By::Click, true)));
+    }
+
+    #[test]
+    fn a_customer_stays_for_the_first_or_goes_with_the_last() {
+        let first = Terms { touch: Touch::First, ..TERMS };
+        let alone = Evidence { customer: bound(3), ..Evidence::default() };
+        let brought_anew = Evidence { click: click(1), ..alone.clone() };
+        assert_eq!(credited(alone.clone(), TERMS, made()), Ok((3, By::Customer, false)));
+        assert_eq!(credited(brought_anew.clone(), TERMS, made()), Ok((1, By::Click, false)));
+        assert_eq!(credited(brought_anew.clone(), first, made()), Ok((3, By::Customer, false)));
+
+        // Bound for ten days, the tenth included; not at all; to somebody who is blocked by now.
+        let ten = Terms { bound_days: Some(10), ..first };
+        assert_eq!(credited(alone.clone(), ten, made().plus_days(10)), Ok((3, By::Customer, false)));
+        assert_eq!(credited(alone.clone(), ten, made().plus_days(11)), Err(Refusal::NoEvidence));
+        assert_eq!(credited(brought_anew.clone(), ten, made().plus_days(11)), Ok((1, By::Click, false)));
+        let never = Terms { bound_days: Some(0), ..first };
+        assert_eq!(credited(alone, never, made()), Err(Refusal::NoEvidence));
+        let blocked = Bound { by: named(3, Status::Blocked), since: made() };
+        let alone = Evidence { customer: Some(blocked.clone()), ..Evidence::default() };
+        assert_eq!(credited(alone, first, made()), Err(Refusal::Blocked { by: By::Customer }));
+        let brought_anew = Evidence { customer: Some(blocked), ..brought_anew };
+        assert_eq!(credited(brought_anew, first, made()), Ok((1, By::Click, false)));
+    }
+
+    #[test]
+    fn only_new_customers_where_the_program_says_so() {
+        let terms = Terms { new_customers_only: true, ..TERMS };
+        let of = |brought, now| Evidence { click: click(now), customer: bound(brought), ..Evidence::default() };
+        assert_eq!(credited(of(3, 1), terms, made()), Err(Refusal::NotNew { by: By::Click }));
+        assert_eq!(credited(of(1, 1), terms, made()), Ok((1, By::Click, false)));
     }
 }

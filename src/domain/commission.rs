@@ -8,9 +8,9 @@ words! {
 }
 
 words! {
-    /// A sale's commission, or the negative line that takes back what was already paid.
-    Kind as CommissionKind { Sale = "sale", Reversal = "reversal" }
-    "must be one of sale, reversal"
+    /// A sale's commission, the negative line that takes back what was already paid, or the one that gives it back.
+    Kind as CommissionKind { Sale = "sale", Reversal = "reversal", Restoration = "restoration" }
+    "must be one of sale, reversal, restoration"
 }
 
 /// What happens to a commission whose status somebody sets.

@@ -51,10 +51,13 @@ kinds! {
     Click "click_" "clickId" "click";
     Commission "comm_" "commissionId" "commission";
     Conversion "conv_" "conversionId" "conversion";
+    Coupon "coup_" "couponId" "coupon";
+    Group "grp_" "groupId" "group";
     Key "key_" "keyId" "key";
     Link "link_" "linkId" "link";
     Program "prog_" "programId" "program";
     Refund "ref_" "refundId" "refund";
+    Rule "rule_" "ruleId" "rule";
 }
 
 pub struct Id<K>(i64, PhantomData<fn() -> K>);
@@ -66,10 +69,13 @@ pub type BatchId = Id<Batch>;
 pub type ClickId = Id<Click>;
 pub type CommissionId = Id<Commission>;
 pub type ConversionId = Id<Conversion>;
+pub type CouponId = Id<Coupon>;
+pub type GroupId = Id<Group>;
 pub type KeyId = Id<Key>;
 pub type LinkId = Id<Link>;
 pub type ProgramId = Id<Program>;
 pub type RefundId = Id<Refund>;
+pub type RuleId = Id<Rule>;
 
 impl<K> Id<K> {
     pub const fn new(raw: i64) -> Self {

@@ -149,6 +149,14 @@ pub fn start_of(date: Date, zone: &TimeZone) -> Time {
     Time::from_ms(start.map_or(0, |start| start.timestamp().as_millisecond()))
 }
 
+/// The same moment of the day as many months later, in UTC; the last of a month that is too short.
+pub fn plus_months(moment: Time, months: i64) -> Time {
+    let start =
+        Timestamp::from_millisecond(moment.ms()).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned_datetime(TimeZone::UTC);
+    let later = jiff::Span::new().try_months(months).ok().and_then(|span| start.checked_add(span).ok());
+    later.map_or(Time::from_ms(i64::MAX), |later| Time::from_ms(later.timestamp().as_millisecond()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,5 +214,13 @@ mod tests {
         assert_eq!(label("2026-03"), "March 2026");
         assert_eq!(label("2026-q4"), "October to December 2026");
         assert_eq!(Period::parse("2026-05").unwrap().quarter().unwrap().to_string(), "2026-q2");
+    }
+
+    #[test]
+    fn months_later_is_the_same_day_or_the_last_one() {
+        let date = |text: &str| Time::parse_date(text).unwrap();
+        assert_eq!(plus_months(date("2026-01-31"), 1), date("2026-02-28"));
+        assert_eq!(plus_months(date("2026-03-15"), 12), date("2027-03-15"));
+        assert_eq!(plus_months(date("2026-03-15"), i64::MAX), Time::from_ms(i64::MAX));
     }
 }

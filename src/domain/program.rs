@@ -4,6 +4,7 @@ use url::Url;
 
 use super::{
     Issue,
+    attribution::{Terms, Touch},
     id::{ClickId, ProgramId},
     money::{Currency, Rate},
 };
@@ -21,12 +22,28 @@ pub struct Program {
     pub currency: Currency,
     pub rate: Rate,
     pub attribution_days: i64,
+    pub touch: Touch,
+    /// Days that a customer stays with who brought them: `None` for ever, 0 not at all.
+    pub bound_days: Option<i64>,
+    pub coupon_wins: bool,
+    pub new_customers_only: bool,
     pub landing_url: Option<Url>,
     /// Where deep links may lead: these hosts and what is below them.
     pub domains: Vec<String>,
 }
 
 impl Program {
+    /// How it credits.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            window_days: self.attribution_days,
+            touch: self.touch,
+            bound_days: self.bound_days,
+            coupon_wins: self.coupon_wins,
+            new_customers_only: self.new_customers_only,
+        }
+    }
+
     /// Where a link leads: `to` where it stays inside the program's domains, else the landing page.
     pub fn destination(&self, to: Option<&str>) -> Option<Url> {
         to.and_then(|to| self.deep_link(to)).or_else(|| self.landing_url.clone())
@@ -55,6 +72,14 @@ pub struct Difference {
     pub after: String,
 }
 
+fn bound(days: Option<i64>) -> String {
+    match days {
+        None => "for ever".into(),
+        Some(0) => "for that sale only".into(),
+        Some(days) => format!("{days} days"),
+    }
+}
+
 /// What a change of settings changes.
 pub fn differences(before: &Program, after: &Program) -> Vec<Difference> {
     let words = |program: &Program| {
@@ -62,6 +87,10 @@ pub fn differences(before: &Program, after: &Program) -> Vec<Difference> {
             ("Name", program.name.clone()),
             ("Commission", program.rate.to_string()),
             ("Attribution window", format!("{} days", program.attribution_days)),
+            ("Who is credited", program.touch.sentence().into()),
+            ("Customers stay", bound(program.bound_days)),
+            ("Coupons", if program.coupon_wins { "before links" } else { "after links" }.into()),
+            ("Customers", if program.new_customers_only { "new ones only" } else { "all" }.into()),
             ("Landing page", program.landing_url.as_ref().map_or("none".into(), ToString::to_string)),
             ("Allowed domains", if program.domains.is_empty() { "none".into() } else { program.domains.join(", ") }),
         ]
@@ -104,6 +133,20 @@ fn domain(text: &str) -> Result<String, Issue> {
     Ok(host.to_string().trim_end_matches('.').to_owned())
 }
 
+/// Reads for how many days a customer stays; empty is for ever.
+///
+/// # Errors
+/// Anything outside 0 to 3650 days.
+pub fn bound_days(text: &str) -> Result<Option<i64>, Issue> {
+    match text.trim() {
+        "" => Ok(None),
+        text => match text.parse() {
+            Ok(days @ 0..=3650) => Ok(Some(days)),
+            _ => Err(Issue::new("must be 0 to 3650 days, or empty")),
+        },
+    }
+}
+
 /// # Errors
 /// Anything outside 1 to 400 days.
 pub fn attribution_days(days: i64) -> Result<i64, Issue> {
@@ -122,6 +165,10 @@ mod tests {
             name: "Acme".into(),
             currency: Currency::parse("USD").unwrap(),
             rate: DEFAULT_RATE,
+            touch: Touch::Last,
+            bound_days: None,
+            coupon_wins: true,
+            new_customers_only: false,
             attribution_days: DEFAULT_ATTRIBUTION_DAYS,
             landing_url: Some(landing_url("https://acme.example/start").unwrap()),
             domains: domains("acme.example, shop.test").unwrap(),

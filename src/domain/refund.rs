@@ -42,6 +42,12 @@ pub fn decide(sale: Sale, amount: Option<i64>) -> Result<Refund, Refusal> {
     Ok(Refund { amount, commission_reversed: reversed - sale.reversed })
 }
 
+/// What of the commission comes back when a refund of that amount comes to nothing: it failed, or its dispute was
+/// won. From the whole so far again, so that what is left taken is what is left refunded.
+pub fn restore(sale: Sale, amount: i64) -> i64 {
+    sale.reversed - proportion(sale.commission, sale.refunded - amount, sale.amount)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -71,6 +77,28 @@ mod tests {
                 }
             }
             prop_assert_eq!((sale.refunded, sale.reversed), (amount, commission));
+        }
+
+        #[test]
+        fn what_comes_back_leaves_what_the_others_took(amount in 1i64..1_000_000, points in 0i64..=10_000, cuts in prop::collection::vec(1i64..100_000, 1..8)) {
+            let commission = proportion(amount, points, 10_000);
+            let mut sale = Sale { amount, commission, refunded: 0, reversed: 0 };
+            let mut parts = Vec::new();
+            for part in cuts {
+                if let Ok(refund) = decide(sale, Some(part)) {
+                    sale.refunded += refund.amount;
+                    sale.reversed += refund.commission_reversed;
+                    parts.push(refund.amount);
+                }
+            }
+            for part in parts {
+                let back = restore(sale, part);
+                prop_assert!(back >= 0);
+                sale.refunded -= part;
+                sale.reversed -= back;
+                prop_assert_eq!(sale.reversed, proportion(commission, sale.refunded, amount));
+            }
+            prop_assert_eq!((sale.refunded, sale.reversed), (0, 0));
         }
     }
 }

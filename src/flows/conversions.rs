@@ -4,10 +4,11 @@ use super::{Act, Refusal, mails};
 use crate::{
     domain::{
         affiliate,
-        attribution::{self, By, Click, Named},
+        attribution::{self, Attribution, Bound, By, Click, Evidence, Named},
         code::Code,
         commission::{Entry, Kind, Status},
         id::{ClickId, Id},
+        key::hex,
         message,
         money::{Money, Rate},
     },
@@ -15,42 +16,59 @@ use crate::{
         Tx, clicks, codes,
         commissions::{self, NewCommission},
         conversions::{self, Conversion, NewConversion},
-        customers, ledger, rates, totals,
+        coupons,
+        customers::{self, Keys, Known},
+        ledger, rates, totals,
     },
 };
 
 /// A sale as it was reported.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sale {
     pub click: Option<ClickId>,
     /// As sent: one that is malformed is unknown.
     pub code: Option<String>,
+    /// The shop's coupons are not all affiliates': one that is nobody's is no evidence.
+    pub coupon: Option<String>,
     pub amount: Money,
     pub order: Option<String>,
     pub customer: Option<Customer>,
     /// JSON as given.
     pub products: Option<String>,
+    /// The renewal of something bought before.
+    pub is_renewal: bool,
 }
 
-#[derive(Debug)]
+/// Who bought, as the merchant described them.
+#[derive(Debug, Clone, Default)]
 pub struct Customer {
     /// JSON as given.
     pub json: String,
-    pub identity: Option<Identity>,
+    /// The merchant's own id of them.
+    pub id: Option<String>,
+    pub email: Option<String>,
 }
 
-/// By what the merchant knows the customer; the first of these that there is.
-#[derive(Debug)]
-pub enum Identity {
-    Id(String),
-    Email(String),
+impl Customer {
+    pub fn keys(&self, act: &Act) -> Option<Keys> {
+        let hashed = |email: &String| hex(&act.secret.hash("customer e-mail", &email.trim().to_lowercase()));
+        Keys::new(self.id.as_deref(), self.email.as_ref().filter(|email| !email.trim().is_empty()).map(hashed))
+    }
 }
 
 pub enum Decided {
     /// The order was recorded before.
     Known(Conversion),
-    /// With the rate that it earns by.
-    New(Conversion, Rate),
+    New(Box<New>),
+}
+
+/// What recording a sale makes.
+pub struct New {
+    pub conversion: Conversion,
+    /// The rate that it earns by.
+    rate: Rate,
+    customer: Option<Known>,
+    is_repeat: bool,
 }
 
 /// What recording the sale would do. Writes nothing.
@@ -59,7 +77,8 @@ pub enum Decided {
 /// When the evidence names nobody who can be credited, or the order is known with another amount or
 /// affiliate.
 pub async fn decide(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Decided, Refusal> {
-    if sale.click.is_none() && sale.code.is_none() {
+    let keys = sale.customer.as_ref().and_then(|customer| customer.keys(act));
+    if sale.click.is_none() && sale.code.is_none() && sale.coupon.is_none() && keys.is_none() {
         return Err(refused(attribution::Refusal::NoEvidence));
     }
     if let Some(order) = &sale.order
@@ -67,21 +86,18 @@ pub async fn decide(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Decided, Refu
     {
         return same_again(tx, act, sale, known).await.map(Decided::Known);
     }
-    let click = click(tx, act, sale).await?;
-    let days = act.program.attribution_days;
-    let code = match code(tx, act, sale).await {
-        // Only a valid code stands in for a click that is too old, so it is the click that is refused.
-        Err(Refusal::NotFound(_)) if click.as_ref().is_some_and(|click| !click.is_within(days, act.now)) => None,
-        found => found?,
+    let customer = match &keys {
+        Some(keys) => customers::find(tx, act.program.id, keys).await?,
+        None => None,
     };
-    let credit = attribution::decide(click, code, days, act.now).map_err(refused)?;
+    let credit = credit(tx, act, sale, customer.as_ref()).await?;
     let rate = if credit.to.has_own_rate {
         let own = rates::of(tx, credit.to.affiliate).await?;
         affiliate::rate_at(act.program.rate, &own, act.now)
     } else {
         act.program.rate
     };
-    let sale = Conversion {
+    let conversion = Conversion {
         id: Id::new(0),
         affiliate_id: credit.to.affiliate,
         click_id: sale.click,
@@ -94,7 +110,35 @@ pub async fn decide(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Decided, Refu
         refunded_minor: 0,
         created_at: act.now,
     };
-    Ok(Decided::New(sale, rate))
+    let is_repeat = customer.as_ref().is_some_and(|customer| customer.sales > 0);
+    Ok(Decided::New(Box::new(New { conversion, rate, customer, is_repeat })))
+}
+
+async fn credit(tx: &mut Tx, act: &Act, sale: &Sale, customer: Option<&Known>) -> Result<Attribution, Refusal> {
+    let terms = act.program.terms();
+    let click = click(tx, act, sale).await?;
+    let code = match code(tx, act, sale).await {
+        // Only a valid code stands in for a click that is too old, so it is the click that is refused.
+        Err(Refusal::NotFound(_))
+            if click.as_ref().is_some_and(|click| !click.is_within(terms.window_days, act.now)) =>
+        {
+            None
+        }
+        found => found?,
+    };
+    let coupon = coupon(tx, act, sale).await?;
+    let customer = match customer {
+        Some(known) => {
+            let by = codes::named_by_id(tx, act.program.id, known.affiliate_id).await?;
+            by.map(|by| Bound { by, since: known.bound_at })
+        }
+        None => None,
+    };
+    let has_unknown_coupon = sale.coupon.is_some() && coupon.is_none();
+    match attribution::decide(Evidence { click, code, coupon, customer }, terms, act.now) {
+        Err(attribution::Refusal::NoEvidence) if has_unknown_coupon => Err(Refusal::NotFound("coupon")),
+        decided => decided.map_err(refused),
+    }
 }
 
 /// Records the sale and what it earned; the conversion, and whether it is new.
@@ -102,22 +146,34 @@ pub async fn decide(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Decided, Refu
 /// # Errors
 /// As [`decide`].
 pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, bool), Refusal> {
-    let (mut conversion, rate) = match decide(tx, act, &sale).await? {
+    let keys = sale.customer.as_ref().and_then(|customer| customer.keys(act));
+    if let Some(keys) = &keys {
+        customers::lock(tx, act.program.id, keys).await?;
+    }
+    let New { mut conversion, rate, customer, is_repeat } = match decide(tx, act, &sale).await? {
         Decided::Known(known) => return Ok((known, false)),
-        Decided::New(conversion, rate) => (conversion, rate),
+        Decided::New(new) => *new,
     };
     conversion.id = act.id();
     conversion.created_at = conversion.id.time();
-    let customer_id = customer(tx, act, &sale, &conversion).await?;
+    let customer_id = match keys {
+        Some(keys) => Some(bought(tx, act, &sale, &conversion, &keys, customer).await?),
+        None => None,
+    };
     let row = NewConversion {
         conversion,
         program: act.program.id,
         customer_id,
-        customer: sale.customer.as_ref().map(|customer| customer.json.clone()),
+        customer: sale.customer.as_ref().map(|customer| customer.json.clone()).filter(|json| !json.is_empty()),
         products: sale.products.clone(),
+        coupon: sale.coupon.clone(),
+        is_repeat,
     };
     if !conversions::create(tx, &row).await? {
         // Somebody recorded the order at this very moment: theirs is the first answer.
+        if let Some(id) = customer_id {
+            customers::uncount(tx, id, row.conversion.commission_minor).await?;
+        }
         let order = sale.order.as_deref().unwrap_or_default();
         let known = conversions::by_order(tx, act.program.id, order).await?;
         let known = known.ok_or(Refusal::NotFound("conversion"))?;
@@ -125,6 +181,36 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
     }
     earn(tx, act, &row.conversion, rate).await?;
     Ok((row.conversion, true))
+}
+
+/// Counts the sale of its customer, and binds them to who is credited.
+async fn bought(
+    tx: &mut Tx,
+    act: &Act,
+    sale: &Sale,
+    conversion: &Conversion,
+    keys: &Keys,
+    known: Option<Known>,
+) -> Result<Id<customers::Customer>, Refusal> {
+    let id = match known {
+        Some(known) => {
+            customers::learn(tx, &known, keys).await?;
+            known.id
+        }
+        None => {
+            let id = act.id();
+            customers::create(tx, id, act.program.id, keys, conversion.affiliate_id).await?;
+            id
+        }
+    };
+    let counted = customers::NewSale {
+        affiliate: conversion.affiliate_id,
+        earned: conversion.commission_minor,
+        at: conversion.created_at,
+        is_purchase: !sale.is_renewal,
+    };
+    customers::count(tx, id, counted).await?;
+    Ok(id)
 }
 
 async fn earn(tx: &mut Tx, act: &Act, sale: &Conversion, rate: Rate) -> Result<(), Refusal> {
@@ -169,9 +255,12 @@ async fn same_again(tx: &mut Tx, act: &Act, sale: &Sale, known: Conversion) -> R
         true
     } else {
         let (click, code) = (click(tx, act, sale).await?, code(tx, act, sale).await?);
+        let names_nobody = click.is_none() && code.is_none();
         let named = |by: Option<Named>| by.is_some_and(|by| by.affiliate == known.affiliate_id);
         let code_decides = click.is_none() || known.attributed_by == By::CodeAfterExpiredClick;
-        named(click.map(|click| click.by)) || (code_decides && named(code))
+        // A coupon or the customer decided against what was named, or there was nothing else.
+        let decided_otherwise = matches!(known.attributed_by, By::Coupon | By::Customer) || names_nobody;
+        decided_otherwise || named(click.map(|click| click.by)) || (code_decides && named(code))
     };
     if is_same { Ok(known) } else { Err(Refusal::field("orderId", "is already recorded for another affiliate")) }
 }
@@ -191,28 +280,26 @@ async fn code(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Option<Named>, Refu
     codes::owner(tx, act.program.id, &code).await?.ok_or_else(unknown).map(Some)
 }
 
-async fn customer(
-    tx: &mut Tx,
-    act: &Act,
-    sale: &Sale,
-    conversion: &Conversion,
-) -> Result<Option<Id<customers::Customer>>, Refusal> {
-    let identity = match sale.customer.as_ref().and_then(|customer| customer.identity.as_ref()) {
-        None => return Ok(None),
-        Some(Identity::Id(id)) => format!("id:{id}"),
-        Some(Identity::Email(email)) => {
-            let hash = act.secret.hash("customer e-mail", &email.trim().to_lowercase());
-            format!("email:{}", crate::domain::key::hex(&hash))
-        }
-    };
-    let found = customers::find_or_create(tx, act.id(), act.program.id, &identity, conversion.affiliate_id).await?;
-    Ok(found)
+async fn coupon(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Option<Named>, Refusal> {
+    let Some(code) = sale.coupon.as_deref().and_then(|text| Code::parse(text).ok()) else { return Ok(None) };
+    let program = act.program.id;
+    Ok(match coupons::owner(tx, program, &code).await? {
+        Some(affiliate) => codes::named_by_id(tx, program, affiliate).await?,
+        // Shops make a coupon of an affiliate's code.
+        None => codes::owner(tx, program, &code).await?,
+    })
 }
 
 fn refused(refusal: attribution::Refusal) -> Refusal {
+    use attribution::Refusal as R;
     let field = match refusal {
-        attribution::Refusal::Blocked { by_click: false } => "referralCode",
-        _ => "clickId",
+        R::NoEvidence | R::ClickTooOld { .. } => "clickId",
+        R::Blocked { by } | R::NotNew { by } => match by {
+            By::Click => "clickId",
+            By::Code | By::CodeAfterExpiredClick => "referralCode",
+            By::Coupon => "couponCode",
+            By::Customer => "customer",
+        },
     };
     Refusal::field(field, refusal.to_string())
 }

@@ -6,6 +6,7 @@ pub mod affiliates;
 pub mod applications;
 pub mod commissions;
 pub mod conversions;
+pub mod coupons;
 pub mod credentials;
 pub mod decisions;
 pub mod invitations;

@@ -3,6 +3,7 @@
 use super::{Act, Change, Refusal};
 use crate::{
     domain::{
+        attribution::Touch,
         id::{AccountId, KeyId, ProgramId},
         key::{Scope, Secret},
         money::Currency,
@@ -108,6 +109,10 @@ pub fn new(id: ProgramId, slug: String, name: String, currency: Currency) -> Pro
         currency,
         rate: DEFAULT_RATE,
         attribution_days: DEFAULT_ATTRIBUTION_DAYS,
+        touch: Touch::Last,
+        bound_days: None,
+        coupon_wins: true,
+        new_customers_only: false,
         landing_url: None,
         domains: Vec::new(),
     }

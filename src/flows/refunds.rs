@@ -4,7 +4,7 @@ use super::{Act, Change, Refusal};
 use crate::{
     domain::{
         commission::{Entry, Kind, Status},
-        id::{CommissionId, ConversionId},
+        id::{CommissionId, ConversionId, RefundId},
         refund::{self, Sale},
     },
     store::{
@@ -41,13 +41,8 @@ pub async fn record(tx: &mut Tx, act: &Act, new: NewRefund) -> Result<(Refund, C
         return if is_same { Ok((known, sale, false)) } else { Err(key_taken()) };
     }
 
-    let so_far = Sale {
-        amount: sale.amount_minor,
-        commission: sale.commission_minor,
-        refunded: sale.refunded_minor,
-        reversed: refunds::reversed(tx, sale.id).await?,
-    };
-    let decided = refund::decide(so_far, new.amount).map_err(|r| Refusal::field("amount", r.to_string()))?;
+    let decided =
+        refund::decide(so_far(tx, &sale).await?, new.amount).map_err(|r| Refusal::field("amount", r.to_string()))?;
     let id = act.id();
     let refund = Refund {
         id,
@@ -57,12 +52,14 @@ pub async fn record(tx: &mut Tx, act: &Act, new: NewRefund) -> Result<(Refund, C
         reversed_minor: decided.commission_reversed,
         reason: new.reason,
         created_at: id.time(),
+        restored_at: None,
+        restored_minor: 0,
     };
     if !refunds::create(tx, program, &refund).await? {
         return Err(key_taken());
     }
     conversions::refund(tx, sale.id, refund.amount_minor).await?;
-    reverse(tx, act, &sale, &refund).await?;
+    move_back(tx, act, &sale, refund.id, refund.reversed_minor, false).await?;
     let after = act.program.currency.of(refund.amount_minor).to_string();
     let change = Change { after: Some(&after), reason: refund.reason.as_deref(), ..Change::default() };
     act.audit(tx, "conversion.refunded", sale.id, change).await?;
@@ -73,31 +70,70 @@ fn key_taken() -> Refusal {
     Refusal::field("refundId", "is already used for another refund")
 }
 
-/// Takes the refund's part back: off the commission while it is unpaid, as a negative line of its own once
-/// it is paid or on its way, because that money went out.
-async fn reverse(tx: &mut Tx, act: &Act, sale: &Conversion, refund: &Refund) -> Result<(), Refusal> {
-    let amount = refund.reversed_minor;
+/// Undoes a refund that came to nothing: it failed, or its dispute was won. Once; whether this was it.
+///
+/// # Errors
+/// When the program has no refund of that key.
+pub async fn restore(tx: &mut Tx, act: &Act, key: &str, reason: Option<&str>) -> Result<bool, Refusal> {
+    let program = act.program.id;
+    let unknown = || Refusal::NotFound("refund");
+    let found = refunds::by_key(tx, program, key).await?.ok_or_else(unknown)?;
+    let sale = conversions::lock(tx, program, found.conversion_id).await?.ok_or_else(unknown)?;
+    let so_far = so_far(tx, &sale).await?;
+    let back = refund::restore(so_far, found.amount_minor);
+    if !refunds::restore(tx, found.id, back, act.now).await? {
+        return Ok(false);
+    }
+    conversions::refund(tx, sale.id, -found.amount_minor).await?;
+    let has_own_line = commissions::of_refund(tx, found.id, sale.id).await?.is_some();
+    move_back(tx, act, &sale, found.id, -back, has_own_line).await?;
+    let after = act.program.currency.of(found.amount_minor).to_string();
+    let change = Change { before: Some(&after), reason, ..Change::default() };
+    act.audit(tx, "conversion.refund_restored", sale.id, change).await?;
+    Ok(true)
+}
+
+async fn so_far(tx: &mut Tx, sale: &Conversion) -> Result<Sale, Refusal> {
+    Ok(Sale {
+        amount: sale.amount_minor,
+        commission: sale.commission_minor,
+        refunded: sale.refunded_minor,
+        reversed: refunds::reversed(tx, sale.id).await?,
+    })
+}
+
+/// Takes the refund's part back (gives it back, where `amount` is negative): off the commission while it is unpaid, as
+/// a line of its own once it is paid or on its way, because that money went out, or where a line of its own is what
+/// is undone.
+async fn move_back(
+    tx: &mut Tx,
+    act: &Act,
+    sale: &Conversion,
+    refund: RefundId,
+    amount: i64,
+    has_own_line: bool,
+) -> Result<(), Refusal> {
     if amount == 0 {
         return Ok(());
     }
     loop {
         let found = commissions::of_sale(tx, act.program.id, sale.id).await?;
         let found = found.ok_or(Refusal::NotFound("commission"))?;
-        if found.status == Status::Paid || found.is_in_payout {
+        if has_own_line || found.status == Status::Paid || found.is_in_payout {
             let line = NewCommission {
                 id: act.id(),
                 program: act.program.id,
                 affiliate: sale.affiliate_id,
                 conversion: sale.id,
-                kind: Kind::Reversal,
+                kind: if amount > 0 { Kind::Reversal } else { Kind::Restoration },
                 amount: -amount,
                 rate_bps: found.rate_bps,
                 status: Status::Approved,
-                refund: Some(refund.id),
+                refund: Some(refund),
             };
             commissions::create(tx, &line).await?;
             totals::count_commission(tx, sale.affiliate_id, Status::Approved, 1, -amount).await?;
-            return post(tx, act, sale, refund, line.id).await;
+            return post(tx, act, sale, (refund, -amount), line.id).await;
         }
         // Somebody may be deciding it at this moment; then look again.
         if commissions::lower(tx, found.id, found.status, amount, act.now).await? {
@@ -105,7 +141,7 @@ async fn reverse(tx: &mut Tx, act: &Act, sale: &Conversion, refund: &Refund) -> 
                 return Ok(());
             }
             totals::count_commission(tx, sale.affiliate_id, found.status, 0, -amount).await?;
-            return post(tx, act, sale, refund, found.id).await;
+            return post(tx, act, sale, (refund, -amount), found.id).await;
         }
     }
 }
@@ -114,7 +150,7 @@ async fn post(
     tx: &mut Tx,
     act: &Act,
     sale: &Conversion,
-    refund: &Refund,
+    (refund, amount): (RefundId, i64),
     commission: CommissionId,
 ) -> Result<(), Refusal> {
     let entry = ledger::NewEntry {
@@ -123,9 +159,9 @@ async fn post(
         affiliate: sale.affiliate_id,
         currency: act.program.currency,
         kind: Entry::Reverse,
-        amount: -refund.reversed_minor,
+        amount,
         commission,
-        refund: Some(refund.id),
+        refund: Some(refund),
     };
     Ok(ledger::post(tx, &entry).await?)
 }

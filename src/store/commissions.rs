@@ -96,6 +96,18 @@ pub async fn of_sale(tx: &mut Tx, program: ProgramId, sale: ConversionId) -> Res
     )
 }
 
+/// The line of its own by which a refund took back what was paid, where it made one.
+pub async fn of_refund(tx: &mut Tx, refund: RefundId, sale: ConversionId) -> Result<Option<CommissionId>, Error> {
+    let row = fetch_optional!(
+        (CommissionId,),
+        tx,
+        "SELECT id FROM commissions WHERE conversion_id = $2 AND refund_id = $1 AND kind = 'reversal'",
+        refund,
+        sale
+    )?;
+    Ok(row.map(|(id,)| id))
+}
+
 /// A page of a program's commissions, newest first.
 pub async fn page(
     tx: &mut Tx,
@@ -211,11 +223,12 @@ pub async fn set_status(tx: &mut Tx, id: CommissionId, change: Move<'_>) -> Resu
     Ok(row.map(|(amount,)| amount))
 }
 
-/// Takes a refund's part off an unpaid commission, if it is still of that status; whether it was.
+/// Takes a refund's part off an unpaid commission (or, where negative, gives it back), if it is still of that status
+/// and in no payout; whether it was.
 pub async fn lower(tx: &mut Tx, id: CommissionId, status: Status, by: i64, now: Time) -> Result<bool, Error> {
     let lowered = execute!(
         tx,
-        "UPDATE commissions SET amount_minor = amount_minor - $3, updated_at = $4 WHERE id = $1 AND status = $2",
+        "UPDATE commissions SET amount_minor = amount_minor - $3, updated_at = $4 WHERE id = $1 AND status = $2 AND payout_id IS NULL",
         id,
         status,
         by,

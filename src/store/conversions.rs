@@ -32,6 +32,8 @@ pub struct NewConversion {
     /// JSON as given.
     pub customer: Option<String>,
     pub products: Option<String>,
+    pub coupon: Option<String>,
+    pub is_repeat: bool,
 }
 
 /// Records the sale; `false` where the program has that order already.
@@ -40,8 +42,8 @@ pub async fn create(tx: &mut Tx, new: &NewConversion) -> Result<bool, Error> {
     let made = execute!(
         tx,
         "INSERT INTO conversions (id, program_id, affiliate_id, click_id, customer_id, order_id, amount_minor,
-           commission_minor, referral_code, attributed_by, conflict, customer, products, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+           commission_minor, referral_code, attributed_by, conflict, customer, products, created_at, coupon, is_repeat)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
          ON CONFLICT (program_id, order_id) DO NOTHING",
         sale.id,
         new.program,
@@ -56,7 +58,9 @@ pub async fn create(tx: &mut Tx, new: &NewConversion) -> Result<bool, Error> {
         sale.conflict,
         &new.customer,
         &new.products,
-        sale.created_at
+        sale.created_at,
+        &new.coupon,
+        new.is_repeat
     )?;
     Ok(made == 1)
 }

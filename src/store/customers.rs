@@ -1,41 +1,171 @@
-//! Who bought, as far as the merchant said: the identity that binds a customer to an affiliate.
+//! Who bought, as far as the merchant said, and the affiliate who brought them.
 
-use super::{Error, Tx, fetch_optional};
-use crate::domain::id::{AffiliateId, Id, ProgramId};
+use super::{Error, Tx, execute, fetch_optional, row};
+use crate::domain::{
+    id::{AffiliateId, Id, ProgramId},
+    time::Time,
+};
 
 /// A customer has no public id.
 #[derive(Debug)]
 pub enum Customer {}
 
-/// The customer with that identity, made with the affiliate who brought them where there is none.
-pub async fn find_or_create(
+/// By what a customer is known: the merchant's own id, or else the keyed hash of the address, or both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    id: Option<String>,
+    email_hash: Option<String>,
+}
+
+impl Keys {
+    /// `None` where there is nothing to know anybody by.
+    pub fn new(id: Option<&str>, email_hash: Option<String>) -> Option<Self> {
+        let id = id.map(|id| format!("id:{id}"));
+        (id.is_some() || email_hash.is_some()).then_some(Self { id, email_hash })
+    }
+
+    fn identity(&self) -> String {
+        self.id.clone().unwrap_or_else(|| format!("email:{}", self.email_hash.as_deref().unwrap_or_default()))
+    }
+}
+
+row! {
+    /// Amounts in minor units.
+    #[derive(Debug, Clone)]
+    pub struct Known {
+        pub id: Id<Customer>,
+        pub affiliate_id: AffiliateId,
+        pub bound_at: Time,
+        pub sales: i64,
+        pub earned_minor: i64,
+        pub first_sale_at: Option<Time>,
+        pub ended_at: Option<Time>,
+        pub identity: String,
+    }
+}
+
+macro_rules! known {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, affiliate_id, bound_at, sales, earned_minor, first_sale_at, ended_at, identity FROM customers ",
+            $rest
+        )
+    };
+}
+
+/// Lets nobody else record anything of that customer until the transaction ends, known or not.
+pub async fn lock(tx: &mut Tx, program: ProgramId, keys: &Keys) -> Result<(), Error> {
+    let Tx::Postgres(pg) = tx else {
+        // On SQLite whoever writes is alone.
+        return Ok(());
+    };
+    // The address where there is one: it is what two reports of one person share.
+    let key = keys.email_hash.clone().unwrap_or_else(|| keys.identity());
+    let lock = sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, $2))").bind(key).bind(program);
+    lock.execute(pg.raw()).await?;
+    Ok(())
+}
+
+/// The customer of that id, or else of that address who is not known by another id.
+pub async fn find(tx: &mut Tx, program: ProgramId, keys: &Keys) -> Result<Option<Known>, Error> {
+    if let Some(id) = &keys.id {
+        let by_id = fetch_optional!(Known, tx, known!("WHERE program_id = $1 AND identity = $2"), program, id)?;
+        if by_id.is_some() {
+            return Ok(by_id);
+        }
+    }
+    let Some(hash) = &keys.email_hash else { return Ok(None) };
+    let by_email = fetch_optional!(
+        Known,
+        tx,
+        known!("WHERE program_id = $1 AND email_hash = $2 ORDER BY id LIMIT 1"),
+        program,
+        hash
+    )?;
+    Ok(by_email.filter(|known| keys.id.is_none() || known.identity.starts_with("email:")))
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct NewSale {
+    pub affiliate: AffiliateId,
+    pub earned: i64,
+    pub at: Time,
+    /// Not the renewal of something bought before.
+    pub is_purchase: bool,
+}
+
+/// Makes the customer, with the affiliate who brought them.
+pub async fn create(
     tx: &mut Tx,
     new: Id<Customer>,
     program: ProgramId,
-    identity: &str,
+    keys: &Keys,
     affiliate: AffiliateId,
-) -> Result<Option<Id<Customer>>, Error> {
-    let known = fetch_optional!(
-        (Id<Customer>,),
+) -> Result<(), Error> {
+    execute!(
         tx,
-        "SELECT id FROM customers WHERE program_id = $1 AND identity = $2",
-        program,
-        identity
-    )?;
-    if let Some((id,)) = known {
-        return Ok(Some(id));
-    }
-    // Somebody else may make it at this very moment; touching the row waits for them and tells its id.
-    let made = fetch_optional!(
-        (Id<Customer>,),
-        tx,
-        "INSERT INTO customers (id, program_id, identity, affiliate_id, created_at) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (program_id, identity) DO UPDATE SET identity = excluded.identity RETURNING id",
+        "INSERT INTO customers (id, program_id, identity, email_hash, affiliate_id, created_at, bound_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $6)",
         new,
         program,
-        identity,
+        keys.identity(),
+        &keys.email_hash,
         affiliate,
         new.time()
+    )
+    .map(drop)
+}
+
+/// Keeps what was learned of a known customer by a later report.
+pub async fn learn(tx: &mut Tx, known: &Known, keys: &Keys) -> Result<(), Error> {
+    let is_new_id = keys.id.as_ref().is_some_and(|id| *id != known.identity);
+    if !is_new_id && keys.email_hash.is_none() {
+        return Ok(());
+    }
+    execute!(
+        tx,
+        "UPDATE customers SET identity = $2, email_hash = COALESCE(email_hash, $3) WHERE id = $1 AND (identity <> $2 OR email_hash IS NULL)",
+        known.id,
+        if is_new_id { keys.identity() } else { known.identity.clone() },
+        &keys.email_hash
+    )
+    .map(drop)
+}
+
+/// Binds the customer to another affiliate from now on.
+pub async fn bind(tx: &mut Tx, id: Id<Customer>, affiliate: AffiliateId, now: Time) -> Result<(), Error> {
+    execute!(
+        tx,
+        "UPDATE customers SET affiliate_id = $2, bound_at = $3 WHERE id = $1 AND affiliate_id <> $2",
+        id,
+        affiliate,
+        now
+    )
+    .map(drop)
+}
+
+/// Counts a sale that was credited of them.
+pub async fn count(tx: &mut Tx, id: Id<Customer>, sale: NewSale) -> Result<(), Error> {
+    execute!(
+        tx,
+        "UPDATE customers SET sales = sales + 1, earned_minor = earned_minor + $2,
+           first_sale_at = COALESCE(first_sale_at, $3), ended_at = CASE WHEN $4 THEN NULL ELSE ended_at END
+         WHERE id = $1",
+        id,
+        sale.earned,
+        sale.at,
+        sale.is_purchase
     )?;
-    Ok(made.map(|(id,)| id))
+    bind(tx, id, sale.affiliate, sale.at).await
+}
+
+/// Takes back what [`count`] counted of a sale that somebody else recorded at the same moment.
+pub async fn uncount(tx: &mut Tx, id: Id<Customer>, earned: i64) -> Result<(), Error> {
+    execute!(tx, "UPDATE customers SET sales = sales - 1, earned_minor = earned_minor - $2 WHERE id = $1", id, earned)
+        .map(drop)
+}
+
+/// Renewals of what they bought earn nothing from now on.
+pub async fn end(tx: &mut Tx, id: Id<Customer>, now: Time) -> Result<(), Error> {
+    execute!(tx, "UPDATE customers SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL", id, now).map(drop)
 }

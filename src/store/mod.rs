@@ -13,6 +13,7 @@ pub mod clicks;
 pub mod codes;
 pub mod commissions;
 pub mod conversions;
+pub mod coupons;
 pub mod customers;
 pub mod days;
 pub mod decisions;

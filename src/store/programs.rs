@@ -2,6 +2,7 @@
 
 use super::{Error, Tx, execute, fetch_all, fetch_one, fetch_optional, row};
 use crate::domain::{
+    attribution::Touch,
     id::ProgramId,
     money::{Currency, Rate},
     program::{self, Program},
@@ -18,6 +19,10 @@ row! {
         pub attribution_days: i64,
         pub landing_url: Option<String>,
         pub domains: String,
+        pub touch: Touch,
+        pub bound_days: Option<i64>,
+        pub coupon_wins: bool,
+        pub new_customers_only: bool,
     }
 }
 
@@ -32,6 +37,10 @@ impl TryFrom<ProgramRow> for Program {
             currency: row.currency,
             rate: Rate::from_basis_points(row.rate_bps),
             attribution_days: row.attribution_days,
+            touch: row.touch,
+            bound_days: row.bound_days,
+            coupon_wins: row.coupon_wins,
+            new_customers_only: row.new_customers_only,
             landing_url: row.landing_url.as_deref().map(program::landing_url).transpose().map_err(corrupt)?,
             domains: program::domains(&row.domains).map_err(corrupt)?,
             slug: row.slug.clone(),
@@ -66,7 +75,8 @@ pub async fn create(tx: &mut Tx, program: &Program) -> Result<bool, Error> {
 pub async fn update(tx: &mut Tx, program: &Program, now: Time) -> Result<(), Error> {
     execute!(
         tx,
-        "UPDATE programs SET name = $2, rate_bps = $3, attribution_days = $4, landing_url = $5, domains = $6, updated_at = $7
+        "UPDATE programs SET name = $2, rate_bps = $3, attribution_days = $4, landing_url = $5, domains = $6, updated_at = $7,
+           touch = $8, bound_days = $9, coupon_wins = $10, new_customers_only = $11
          WHERE id = $1",
         program.id,
         &program.name,
@@ -74,7 +84,11 @@ pub async fn update(tx: &mut Tx, program: &Program, now: Time) -> Result<(), Err
         program.attribution_days,
         landing(program),
         program.domains.join(","),
-        now
+        now,
+        program.touch,
+        program.bound_days,
+        program.coupon_wins,
+        program.new_customers_only
     )
     .map(drop)
 }
@@ -82,7 +96,8 @@ pub async fn update(tx: &mut Tx, program: &Program, now: Time) -> Result<(), Err
 macro_rules! program {
     ($rest:literal) => {
         concat!(
-            "SELECT id, slug, name, currency, rate_bps, attribution_days, landing_url, domains FROM programs ",
+            "SELECT id, slug, name, currency, rate_bps, attribution_days, landing_url, domains,
+                    touch, bound_days, coupon_wins, new_customers_only FROM programs ",
             $rest
         )
     };

@@ -122,17 +122,27 @@ const CHECKS: &[(&str, &str)] = &[
     check!(
         "a conversion's refunds",
         "SELECT id, 0 AS day, refunded_minor AS stored FROM conversions",
-        "SELECT conversion_id AS id, 0 AS day, SUM(amount_minor) AS actual FROM refunds GROUP BY conversion_id"
+        "SELECT conversion_id AS id, 0 AS day, SUM(amount_minor) AS actual FROM refunds WHERE restored_at IS NULL GROUP BY conversion_id"
     ),
     check!(
         "what refunds took back of a conversion's commission",
         "SELECT conversion_id AS id, 0 AS day, CASE WHEN kind = 'sale' THEN original_minor - amount_minor ELSE -original_minor END AS stored FROM commissions",
-        "SELECT conversion_id AS id, 0 AS day, SUM(reversed_minor) AS actual FROM refunds GROUP BY conversion_id"
+        "SELECT conversion_id AS id, 0 AS day, SUM(reversed_minor - restored_minor) AS actual FROM refunds GROUP BY conversion_id"
     ),
     check!(
         "the commission of a conversion",
         "SELECT id, 0 AS day, commission_minor + 1 AS stored FROM conversions",
         "SELECT conversion_id AS id, 0 AS day, SUM(original_minor + 1) AS actual FROM commissions WHERE kind = 'sale' GROUP BY conversion_id"
+    ),
+    check!(
+        "a customer's sales",
+        "SELECT id, 0 AS day, sales AS stored FROM customers",
+        "SELECT customer_id AS id, 0 AS day, COUNT(*) AS actual FROM conversions WHERE customer_id IS NOT NULL GROUP BY customer_id"
+    ),
+    check!(
+        "what a customer's sales earned",
+        "SELECT id, 0 AS day, earned_minor AS stored FROM customers",
+        "SELECT customer_id AS id, 0 AS day, SUM(commission_minor) AS actual FROM conversions WHERE customer_id IS NOT NULL GROUP BY customer_id"
     ),
     check!(
         "a program's active affiliates",

@@ -16,6 +16,10 @@ row! {
         pub reversed_minor: i64,
         pub reason: Option<String>,
         pub created_at: Time,
+        /// When it came to nothing: it failed, or its dispute was won.
+        pub restored_at: Option<Time>,
+        /// How much commission that gave back.
+        pub restored_minor: i64,
     }
 }
 
@@ -41,7 +45,7 @@ pub async fn by_key(tx: &mut Tx, program: ProgramId, key: &str) -> Result<Option
     fetch_optional!(
         Refund,
         tx,
-        "SELECT id, conversion_id, refund_key, amount_minor, reversed_minor, reason, created_at
+        "SELECT id, conversion_id, refund_key, amount_minor, reversed_minor, reason, created_at, restored_at, restored_minor
          FROM refunds WHERE program_id = $1 AND refund_key = $2",
         program,
         key
@@ -53,19 +57,31 @@ pub async fn of_sale(tx: &mut Tx, sale: ConversionId) -> Result<Vec<Refund>, Err
     fetch_all!(
         Refund,
         tx,
-        "SELECT id, conversion_id, refund_key, amount_minor, reversed_minor, reason, created_at
+        "SELECT id, conversion_id, refund_key, amount_minor, reversed_minor, reason, created_at, restored_at, restored_minor
          FROM refunds WHERE conversion_id = $1 ORDER BY id LIMIT 100",
         sale
     )
 }
 
-/// How much commission a sale's refunds have taken back so far, in minor units.
+/// How much commission a sale's refunds have taken back and not given back so far, in minor units.
 pub async fn reversed(tx: &mut Tx, sale: ConversionId) -> Result<i64, Error> {
     let (sum,) = fetch_one!(
         (i64,),
         tx,
-        "SELECT CAST(COALESCE(SUM(reversed_minor), 0) AS BIGINT) FROM refunds WHERE conversion_id = $1",
+        "SELECT CAST(COALESCE(SUM(reversed_minor - restored_minor), 0) AS BIGINT) FROM refunds WHERE conversion_id = $1",
         sale
     )?;
     Ok(sum)
+}
+
+/// Marks the refund as having come to nothing, once; whether this was it.
+pub async fn restore(tx: &mut Tx, id: RefundId, given_back: i64, now: Time) -> Result<bool, Error> {
+    let restored = execute!(
+        tx,
+        "UPDATE refunds SET restored_at = $2, restored_minor = $3 WHERE id = $1 AND restored_at IS NULL",
+        id,
+        now,
+        given_back
+    )?;
+    Ok(restored == 1)
 }

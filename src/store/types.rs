@@ -64,6 +64,7 @@ words!(
     affiliate::Status,
     affiliate::PaymentMethod,
     attribution::By,
+    attribution::Touch,
     commission::Status,
     commission::Kind,
     commission::Entry,

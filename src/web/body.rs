@@ -23,7 +23,7 @@ pub struct Node<'a> {
 #[derive(Debug)]
 pub enum Value<'a> {
     Null,
-    Bool,
+    Bool(bool),
     Number(&'a str),
     Text(Cow<'a, str>),
     Array(Vec<Node<'a>>),
@@ -113,7 +113,8 @@ fn node(raw: &RawValue, depth: usize) -> Result<Node<'_>, Unsound> {
             Value::Text(text)
         }
         Some(b'n') => Value::Null,
-        Some(b't' | b'f') => Value::Bool,
+        Some(b't') => Value::Bool(true),
+        Some(b'f') => Value::Bool(false),
         _ if raw.len() > MAX_NUMBER => return Err(Unsound::Issue("must not have more than 64 characters")),
         _ => Value::Number(raw),
     };
@@ -188,6 +189,16 @@ impl<'a> Fields<'a> {
         parse: impl FnOnce(&str) -> Result<T, crate::domain::Issue>,
     ) -> Result<Option<T>, Failure> {
         self.text(name)?.map(|text| parse(text).map_err(|issue| Failure::field(name, issue.0))).transpose()
+    }
+
+    /// # Errors
+    /// 400 naming the field when it is there and neither true nor false.
+    pub fn boolean(&self, name: &'static str) -> Result<Option<bool>, Failure> {
+        match self.get(name).map(|node| &node.value) {
+            None => Ok(None),
+            Some(Value::Bool(value)) => Ok(Some(*value)),
+            Some(_) => Err(Failure::field(name, "must be true or false")),
+        }
     }
 
     /// A number's own text.

@@ -220,6 +220,7 @@ pub(super) fn explain(found: &Commission, entries: Vec<ledger::Posted>, currency
             let taken = original.with(-found.original_minor);
             format!("a refund took back {code} {taken} of a commission that was already paid or in a payout")
         }
+        Kind::Restoration => format!("a refund came to nothing, which gives back {code} {original}"),
     };
     let entry = |posted: ledger::Posted| Entry {
         kind: posted.kind.as_str(),

@@ -20,6 +20,7 @@ mod client;
 mod commissions;
 mod confirm;
 mod conversions;
+mod coupons;
 mod credentials;
 mod csv;
 mod desk;
@@ -92,6 +93,8 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(conversions::index))
         .routes(routes!(conversions::show))
         .routes(routes!(conversions::refund))
+        .routes(routes!(coupons::index, coupons::create))
+        .routes(routes!(coupons::show, coupons::update))
         .routes(routes!(program::show))
         .routes(routes!(openapi::show))
 }

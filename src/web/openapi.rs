@@ -36,6 +36,7 @@ use crate::{
         (name = "Referrals", description = "Clicks and conversions as they happen"),
         (name = "Commissions", description = "What was earned, and its decisions"),
         (name = "Conversions", description = "Sales, their evidence and their refunds"),
+        (name = "Coupons", description = "Codes of your shop that credit affiliates without a click"),
         (name = "Program", description = "The program's settings and this document")
     )
 )]
@@ -191,11 +192,31 @@ bodies! {
         /// Unique in the program: the same order again is not recorded twice.
         #[schema(example = "order_123456", min_length = 1, max_length = 255)]
         order_id: Option<String>,
-        /// `id` or else `email` tell one customer from another.
+        /// A coupon of your shop; one that is no affiliate's is ignored.
+        #[schema(example = "SUMMER10")]
+        coupon_code: Option<String>,
+        /// The renewal of something bought before.
+        renewal: Option<bool>,
+        /// `id` or else `email` tell one customer from another; a known one is credited to who brought them when
+        /// nothing else came with the sale.
         #[schema(value_type = Option<Object>)]
         customer: Option<()>,
         #[schema(value_type = Option<Vec<Object>>)]
         products: Option<()>,
+    }
+
+    #[schema(as = NewCouponBody)]
+    struct NewCoupon {
+        #[schema(example = "aff_123456")]
+        affiliate_id: String,
+        #[schema(example = "SUMMER10", min_length = 3, max_length = 32)]
+        code: String,
+    }
+
+    #[schema(as = CouponStatusBody)]
+    struct CouponStatus {
+        /// active or archived.
+        status: Option<String>,
     }
 
     #[schema(as = NewStatusBody)]

@@ -39,7 +39,7 @@ pub struct Show {
 #[utoipa::path(get, operation_id = "getProgram", path = "/program", tag = "Program",
     responses((status = 200, description = "The program", body = super::openapi::Envelope<Show>), super::openapi::Errors))]
 pub async fn show(me: Reads, State(app): State<App>) -> Result<Reply, Failure> {
-    let Program { id, slug, name, currency, rate, attribution_days, landing_url, domains } = &*me.program;
+    let Program { id, slug, name, currency, rate, attribution_days, landing_url, domains, .. } = &*me.program;
     let program = Settings {
         id: *id,
         name: name.clone(),

@@ -1,6 +1,6 @@
 //! Tracking: clicks and conversions as a merchant's server reports them.
 
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
 use axum::extract::State;
 use serde::Serialize;
@@ -25,7 +25,7 @@ use crate::{
     },
     flows::{
         Act,
-        conversions::{self, Customer, Decided, Identity, Sale},
+        conversions::{self, Customer, Decided, Sale},
     },
     store::{
         clicks::{self, NewClick, Outcome},
@@ -123,6 +123,8 @@ pub async fn track(me: Tracks, State(app): State<App>, input: Input<Track>) -> R
 pub struct Convert {
     click: Option<ClickId>,
     code: Option<String>,
+    coupon: Option<String>,
+    is_renewal: bool,
     /// The number's own text: how many decimals it may have is the program's to say.
     amount: String,
     order: Option<String>,
@@ -136,15 +138,14 @@ impl FromFields for Convert {
         let order = fields.text("orderId")?.map(order_id).transpose()?;
         let customer = fields.object("customer")?.map(|object| Customer {
             json: object.raw.to_owned(),
-            identity: object
-                .word("id")
-                .filter(|id| (1..=255).contains(&id.len()))
-                .map(|id| Identity::Id(id.into_owned()))
-                .or_else(|| object.word("email").map(|email| Identity::Email(email.into_owned()))),
+            id: object.word("id").filter(|id| (1..=255).contains(&id.len())).map(Cow::into_owned),
+            email: object.word("email").map(Cow::into_owned),
         });
         Ok(Self {
             click,
             code: fields.text("referralCode")?.map(str::to_owned),
+            coupon: fields.text("couponCode")?.map(str::to_owned),
+            is_renewal: fields.boolean("renewal")?.unwrap_or(false),
             amount: fields.number("amount")?.ok_or_else(|| body::required("amount"))?.to_owned(),
             order,
             customer,
@@ -212,10 +213,12 @@ pub async fn convert(
     let sale = Sale {
         click: given.click,
         code: given.code,
+        coupon: given.coupon,
         amount,
         order: given.order,
         customer: given.customer,
         products: given.products,
+        is_renewal: given.is_renewal,
     };
     if query.get("dryRun") == Some("true") {
         return preview(&app, &act, input.once.as_ref(), &sale).await;
@@ -243,7 +246,7 @@ async fn preview(app: &App, act: &Act, promise: Option<&Once>, sale: &Sale) -> R
             let id = known.id;
             Converted::new(known, Some(id), act.program.currency)
         }
-        Decided::New(new, _) => Converted::new(new, None, act.program.currency),
+        Decided::New(new) => Converted::new(new.conversion, None, act.program.currency),
     };
     Ok(Reply::data(converted))
 }

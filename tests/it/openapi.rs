@@ -204,8 +204,14 @@ async fn answers_are_as_described() {
     let conversion = site.api.sale("described", "10", "o-1").await;
     let conversion = conversion.data()["conversionId"].as_str().unwrap();
     let commission = site.api.newest_commission(&affiliate).await;
+    let made = site.api.post("/coupons", &json!({ "affiliateId": affiliate, "code": "FIRST" })).await;
+    let coupon = made.data()["coupon"]["id"].as_str().unwrap();
     let mut seen = BTreeSet::new();
     for (method, path, id, body) in [
+        ("POST", "/coupons", "", json!({ "affiliateId": affiliate, "code": "SECOND" })),
+        ("PATCH", "/coupons/{id}", coupon, json!({ "status": "archived" })),
+        ("GET", "/coupons", "", Value::Null),
+        ("GET", "/coupons/{id}", coupon, Value::Null),
         ("POST", "/affiliates", "", json!({ "email": "n@example.com", "name": "N" })),
         ("PATCH", "/affiliates/{id}", affiliate.as_str(), json!({ "paymentMethod": "bank" })),
         ("POST", "/referrals/track", "", json!({ "referralCode": "described" })),

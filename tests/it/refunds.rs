@@ -1,5 +1,6 @@
 //! Refunds: what they take back, from whom, and only once.
 
+use offshoot::flows::{Actor, refunds};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Site};
@@ -248,4 +249,59 @@ async fn rival_refunds_never_take_more_than_there_is() {
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
     assert!(answers.iter().all(|answer| answer.text == answers[0].text), "{answers:?}");
     sold.earns("0.00", "0.00", "0.00").await;
+}
+
+impl Sold {
+    /// What a provider's event does when a refund fails or its dispute is won.
+    async fn restore(&self, key: &'static str) -> bool {
+        let act = self.site.app.act(self.site.program.clone(), Actor::CommandLine);
+        let done =
+            self.site.app.db.write(move |tx| Box::pin(async move { refunds::restore(tx, &act, key, None).await }));
+        done.await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_refund_that_came_to_nothing_gives_its_part_back_once() {
+    let sold = Sold::new().await;
+    for (part, key) in [(33.33, "r-1"), (33.33, "r-2"), (33.33, "r-3")] {
+        sold.refund(&json!({ "amount": part, "refundId": key })).await;
+    }
+    sold.earns("0.00", "0.00", "0.00").await;
+    assert!(sold.restore("r-2").await);
+    sold.earns("6.67", "6.67", "0.00").await;
+    assert!(!sold.restore("r-2").await);
+    // The same refund again is known, and stays undone; what it left can be refunded by another.
+    assert_eq!(sold.refund(&json!({ "amount": 33.33, "refundId": "r-2" })).await.status, 200);
+    sold.earns("6.67", "6.67", "0.00").await;
+    assert_eq!(sold.refund(&json!({ "refundId": "r-4" })).await.status, 201);
+    sold.earns("0.00", "0.00", "0.00").await;
+}
+
+#[tokio::test]
+async fn what_comes_back_after_payment_is_a_line_of_its_own() {
+    let sold = Sold::new().await;
+    sold.refund(&json!({ "amount": 50, "refundId": "before" })).await;
+    sold.site.api.decide(&sold.commission, "paid").await;
+    sold.refund(&json!({ "amount": 20, "refundId": "after" })).await;
+    sold.earns("6.00", "-4.00", "10.00").await;
+    assert!(sold.restore("after").await);
+    sold.earns("10.00", "0.00", "10.00").await;
+    assert!(sold.restore("before").await);
+    sold.earns("20.00", "10.00", "10.00").await;
+    let line = sold.site.api.newest_commission(&sold.affiliate).await;
+    let shown = sold.site.api.get(&format!("/commissions/{line}")).await;
+    assert_eq!(shown.data()["commission"]["explanation"]["kind"], "restoration");
+    assert!(shown.text.contains("a refund came to nothing, which gives back USD 10.00"), "{}", shown.text);
+}
+
+#[tokio::test]
+async fn a_rejected_commission_is_approved_again_at_what_came_back() {
+    let sold = Sold::new().await;
+    sold.refund(&json!({ "amount": 50, "refundId": "r-1" })).await;
+    sold.site.api.decide(&sold.commission, "rejected").await;
+    assert!(sold.restore("r-1").await);
+    sold.earns("0.00", "0.00", "0.00").await;
+    sold.site.api.decide(&sold.commission, "approved").await;
+    sold.earns("20.00", "20.00", "0.00").await;
 }

@@ -109,6 +109,8 @@ fn steps(
         By::Click => "by that click".to_owned(),
         By::Code => format!("by your code {}", sale.referral_code),
         By::CodeAfterExpiredClick => format!("by your code {}; the click was too old", sale.referral_code),
+        By::Coupon => "by your coupon".to_owned(),
+        By::Customer => "because you brought them before".to_owned(),
     };
     let amount = format!("{}\u{a0}{}", currency.code(), currency.of(sale.amount_minor));
     let sold = Step::new(sale.created_at, format!("They bought for {amount}, credited to you {by}"));
@@ -117,15 +119,21 @@ fn steps(
 
     // A refund that made a line of its own belongs to that line.
     let is_ours = |refund: &&Refund| match found.kind {
-        Kind::Reversal => found.refund_id == Some(refund.id),
+        Kind::Reversal | Kind::Restoration => found.refund_id == Some(refund.id),
         Kind::Sale => true,
     };
     for refund in refunds.iter().filter(is_ours) {
         let amount = format!("{}\u{a0}{}", currency.code(), currency.of(refund.amount_minor));
-        let took =
-            entries.iter().find(|entry| entry.refund_id == Some(refund.id)).map_or(0, |entry| entry.amount_minor);
+        let moved = |is_ours: fn(i64) -> bool| {
+            let mut of_it = entries.iter().filter(|entry| entry.refund_id == Some(refund.id));
+            of_it.find(|entry| is_ours(entry.amount_minor)).map_or(0, |entry| entry.amount_minor)
+        };
+        let (took, gave) = (moved(i64::is_negative), moved(i64::is_positive));
         let step = Step::new(refund.created_at, format!("The customer was refunded {amount}"));
         steps.push(step.moving(currency.of(took)).said(refund.reason.as_ref()));
+        if let Some(at) = refund.restored_at {
+            steps.push(Step::new(at, "That refund came to nothing").moving(currency.of(gave)));
+        }
     }
     for (place, entry) in entries.iter().enumerate() {
         let amount = currency.of(entry.amount_minor);

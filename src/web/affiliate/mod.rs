@@ -55,6 +55,8 @@ pub fn link(app: &App, program: &Program, code: &str) -> String {
 pub struct Line {
     pub id: String,
     pub is_reversal: bool,
+    /// What a refund took back, come back because it failed.
+    pub is_restoration: bool,
     pub amount: Money,
     pub rate: String,
     pub status: Status,
@@ -73,6 +75,7 @@ impl Line {
         Self {
             id: found.id.to_string(),
             is_reversal: found.kind == Kind::Reversal,
+            is_restoration: found.kind == Kind::Restoration,
             amount: currency.of(found.amount_minor),
             rate: Rate::from_basis_points(found.rate_bps).to_string(),
             status: found.status,

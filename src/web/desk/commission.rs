@@ -73,6 +73,8 @@ impl Show {
             By::Click => "The click that led to the sale",
             By::Code => "The referral code that came with the sale",
             By::CodeAfterExpiredClick => "The referral code; the click was too old to count",
+            By::Coupon => "The coupon that came with the sale",
+            By::Customer => "The customer, who was brought by this affiliate before",
         }
     }
 
@@ -104,6 +106,9 @@ async fn page(tx: &mut Tx, app: &App, me: &Caller, id: CommissionId, form: Form)
             at: entry.created_at,
             what: match entry.kind.as_str() {
                 "earn" => "Earned",
+                "reverse" if entry.refund_id.is_some() && entry.amount_minor > 0 => {
+                    "Given back: a refund came to nothing"
+                }
                 "reverse" if entry.refund_id.is_some() => "Taken back by a refund",
                 "reverse" => "Taken back by a rejection",
                 "pay" => "Paid out",
@@ -151,6 +156,13 @@ async fn events(
             (style.money(currency.of(refund.amount_minor)), style.money(currency.of(refund.reversed_minor)));
         let what = format!("{amount} refunded, which took back {taken} of the commission");
         events.push(Event { at: refund.created_at, what, more: refund.reason });
+        if let Some(at) = refund.restored_at {
+            let what = format!(
+                "That refund came to nothing, which gave back {}",
+                style.money(currency.of(refund.restored_minor))
+            );
+            events.push(Event { at, what, more: None });
+        }
     }
     for row in audit::page(tx, me.program.id, &audit::Filter::of(found.id.to_string()), 100).await? {
         let what = match row.action.as_str() {

@@ -1,0 +1,47 @@
+-- How a program credits a sale ---------------------------------------------------------------------
+
+-- Whether a customer who was brought once stays with who brought them ('first'), or goes with newer evidence.
+ALTER TABLE programs ADD COLUMN touch TEXT NOT NULL DEFAULT 'last' CHECK (touch IN ('last', 'first'));
+-- For how many days after that a sale without evidence is still theirs; empty is for ever, 0 not at all.
+ALTER TABLE programs ADD COLUMN bound_days BIGINT CHECK (bound_days BETWEEN 0 AND 3650);
+-- Whether a coupon decides against a link, or only where there is none.
+ALTER TABLE programs ADD COLUMN coupon_wins BOOLEAN NOT NULL DEFAULT TRUE;
+ALTER TABLE programs ADD COLUMN new_customers_only BOOLEAN NOT NULL DEFAULT FALSE;
+
+-- A coupon of the merchant's shop that belongs to an affiliate. Archived, never deleted.
+CREATE TABLE coupons (
+  id INTEGER NOT NULL PRIMARY KEY,
+  program_id BIGINT NOT NULL REFERENCES programs (id),
+  affiliate_id BIGINT NOT NULL REFERENCES affiliates (id),
+  code TEXT NOT NULL,
+  code_key TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  archived_at BIGINT,
+  UNIQUE (program_id, code_key)
+);
+CREATE INDEX coupons_affiliate ON coupons (affiliate_id, id);
+
+-- Customers ----------------------------------------------------------------------------------------
+
+-- The keyed hash of the address, by which one is known who is named without the merchant's id.
+ALTER TABLE customers ADD COLUMN email_hash TEXT;
+CREATE INDEX customers_email ON customers (program_id, email_hash) WHERE email_hash IS NOT NULL;
+-- Since when they belong to the affiliate.
+ALTER TABLE customers ADD COLUMN bound_at BIGINT NOT NULL DEFAULT 0;
+-- What was credited of them: how many sales, and what those earned, in minor units, as first recorded.
+ALTER TABLE customers ADD COLUMN sales BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE customers ADD COLUMN earned_minor BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE customers ADD COLUMN first_sale_at BIGINT;
+-- When a subscription was cancelled: a later renewal earns nothing.
+ALTER TABLE customers ADD COLUMN ended_at BIGINT;
+
+-- Sales --------------------------------------------------------------------------------------------
+
+ALTER TABLE conversions ADD COLUMN coupon TEXT;
+-- Not the first of its customer.
+ALTER TABLE conversions ADD COLUMN is_repeat BOOLEAN NOT NULL DEFAULT FALSE;
+CREATE INDEX conversions_customer ON conversions (customer_id, id) WHERE customer_id IS NOT NULL;
+
+-- A refund that failed, or a dispute that was won: when, and how much commission that gave back, in minor units.
+ALTER TABLE refunds ADD COLUMN restored_at BIGINT;
+ALTER TABLE refunds ADD COLUMN restored_minor BIGINT NOT NULL DEFAULT 0;
