@@ -7,6 +7,7 @@ pub mod attribution;
 pub mod bucket;
 pub mod code;
 pub mod commission;
+pub mod crawler;
 pub mod customer;
 pub mod decimal;
 pub mod device;
@@ -26,6 +27,7 @@ pub mod role;
 pub mod standing;
 pub mod text;
 pub mod time;
+pub mod tracking;
 pub mod two_step;
 
 use std::borrow::Cow;

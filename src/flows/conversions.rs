@@ -46,6 +46,19 @@ pub enum Identity {
     Email(String),
 }
 
+impl Identity {
+    /// As it is stored: an address only as a keyed hash.
+    pub fn key(&self, act: &Act) -> String {
+        match self {
+            Self::Id(id) => format!("id:{id}"),
+            Self::Email(email) => {
+                let hash = act.secret.hash("customer e-mail", &email.trim().to_lowercase());
+                format!("email:{}", crate::domain::key::hex(&hash))
+            }
+        }
+    }
+}
+
 pub enum Decided {
     /// The order was recorded before.
     Known(Conversion),
@@ -199,11 +212,7 @@ async fn customer(
 ) -> Result<Option<Id<customers::Customer>>, Refusal> {
     let identity = match sale.customer.as_ref().and_then(|customer| customer.identity.as_ref()) {
         None => return Ok(None),
-        Some(Identity::Id(id)) => format!("id:{id}"),
-        Some(Identity::Email(email)) => {
-            let hash = act.secret.hash("customer e-mail", &email.trim().to_lowercase());
-            format!("email:{}", crate::domain::key::hex(&hash))
-        }
+        Some(identity) => identity.key(act),
     };
     let found = customers::find_or_create(tx, act.id(), act.program.id, &identity, conversion.affiliate_id).await?;
     Ok(found)

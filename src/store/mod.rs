@@ -38,6 +38,7 @@ pub mod sessions;
 mod sqlite;
 pub mod team;
 pub mod totals;
+pub mod tracking;
 pub mod two_steps;
 mod types;
 
