@@ -55,7 +55,8 @@ impl Program {
     /// The domain of the program's that the host is or is below.
     pub fn domain_of(&self, host: &str) -> Option<&str> {
         let host = host.trim_end_matches('.');
-        let within = |domain: &&str| host == *domain || host.strip_suffix(*domain).is_some_and(|sub| sub.ends_with('.'));
+        let within =
+            |domain: &&str| host == *domain || host.strip_suffix(*domain).is_some_and(|sub| sub.ends_with('.'));
         self.domains.iter().map(String::as_str).find(within)
     }
 }

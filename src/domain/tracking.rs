@@ -38,7 +38,8 @@ impl Default for Settings {
 impl Settings {
     /// The codes that the address may name, in the order of the settings.
     pub fn codes(&self, query: &[(String, String)]) -> Vec<Code> {
-        let of = |name: &String| query.iter().find(|(key, _)| key == name).and_then(|(_, value)| Code::parse(value).ok());
+        let of =
+            |name: &String| query.iter().find(|(key, _)| key == name).and_then(|(_, value)| Code::parse(value).ok());
         self.parameters.iter().filter_map(of).collect()
     }
 }
@@ -52,7 +53,9 @@ pub fn parameters(list: &str) -> Result<Vec<String>, Issue> {
     for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if name.len() > PARAMETER_LENGTH || !name.chars().all(is_plain) {
-            return Err(format!("must be names of letters, digits, - and _; '{}' is not one", text::cut(name, 60)).into());
+            return Err(
+                format!("must be names of letters, digits, - and _; '{}' is not one", text::cut(name, 60)).into()
+            );
         }
         if is_kept(name) || name == CLICK_PARAMETER {
             return Err(format!("must not include {name}, which means something else").into());
@@ -187,7 +190,8 @@ mod tests {
 
     #[test]
     fn a_landing_page_is_kept_without_what_nobody_asked_for() {
-        let given = query(&[("token", "secret"), ("utm_source", "news & more"), ("s1", "top"), ("s1", "again"), ("s6", "x")]);
+        let given =
+            query(&[("token", "secret"), ("utm_source", "news & more"), ("s1", "top"), ("s1", "again"), ("s6", "x")]);
         let kept = landing(Some("https://me:pw@shop.example/a?token=secret#x"), &given).unwrap();
         assert_eq!(kept, "https://shop.example/a?utm_source=news+%26+more&s1=top");
         assert_eq!(

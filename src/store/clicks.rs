@@ -147,8 +147,7 @@ const CODE: &str = "SELECT c.affiliate_id, a.status, now.code
      FROM codes c JOIN affiliates a ON a.id = c.affiliate_id JOIN codes now ON now.affiliate_id = a.id AND now.is_current
      WHERE c.program_id = $1 AND c.code_key = $2";
 // Each names its values in order, so that they are bound by place.
-const INSERT: &str =
-    "INSERT INTO clicks (id, affiliate_id, ip_hash, source_id, user_agent_id, landing_id) VALUES ($1, $2, $3, $4, $5, $6)";
+const INSERT: &str = "INSERT INTO clicks (id, affiliate_id, ip_hash, source_id, user_agent_id, landing_id) VALUES ($1, $2, $3, $4, $5, $6)";
 const COUNT_TOTAL: &str = "UPDATE affiliate_totals SET clicks = clicks + $1 WHERE affiliate_id = $2";
 const COUNT_DAY: &str = "INSERT INTO affiliate_days (affiliate_id, day, clicks) VALUES ($1, $2, $3)
      ON CONFLICT (affiliate_id, day) DO UPDATE SET clicks = affiliate_days.clicks + excluded.clicks";

@@ -10,8 +10,7 @@ use sqlx::{
 
 use crate::domain::{
     affiliate, attribution, commission, id::Id, key, locale, message, money::Currency, one_time_link, role, standing,
-    time::Time,
-    tracking,
+    time::Time, tracking,
 };
 
 /// A type that is stored as another: how it becomes that, and how it comes back.

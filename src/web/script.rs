@@ -18,8 +18,7 @@ static TAG: LazyLock<String> = LazyLock::new(|| format!("W/\"{}\"", hex(&Sha256:
 pub async fn show(State(_): State<App>, headers: HeaderMap) -> Response {
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_known = known.split(',').any(|tag| tag.trim() == *TAG);
-    let mut response =
-        if is_known { StatusCode::NOT_MODIFIED.into_response() } else { SCRIPT.into_response() };
+    let mut response = if is_known { StatusCode::NOT_MODIFIED.into_response() } else { SCRIPT.into_response() };
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
     set(header::CONTENT_TYPE, "text/javascript; charset=utf-8");

@@ -63,7 +63,10 @@ fn snippet(app: &App, program: &Program, settings: &Settings) -> String {
         format!(" data-params=\"{}\"", settings.parameters.join(","))
     };
     let consent = if settings.needs_consent { " data-consent=\"wait\"" } else { "" };
-    format!("<script async src=\"{}t.js\" data-program=\"{}\"{params}{consent}></script>", app.config.base_url, program.slug)
+    format!(
+        "<script async src=\"{}t.js\" data-program=\"{}\"{params}{consent}></script>",
+        app.config.base_url, program.slug
+    )
 }
 
 /// How far a step is.
@@ -162,7 +165,9 @@ fn steps(program: &Program, settings: &Settings, seen: &[Observation]) -> Vec<St
     };
     let sale = match sign(Sign::Sale) {
         Some(told) => step(Progress::Done, "Test sale", format!("{told} Nothing was recorded.")),
-        None => step(Progress::Waiting, "Test sale", "Run one here, or let your shop report a sale with the click below."),
+        None => {
+            step(Progress::Waiting, "Test sale", "Run one here, or let your shop report a sale with the click below.")
+        }
     };
     vec![script, click, cookie, lead, sale]
 }
@@ -216,9 +221,7 @@ fn here(me: &Caller) -> String {
 /// `POST /m/{program}/site/check`
 pub async fn start_check(me: Configures, State(app): State<App>) -> Result<Reply, Failure> {
     let act = me.act(&app);
-    app.db
-        .write::<_, Refusal, _>(move |tx| Box::pin(async move { flow::start_check(tx, &act).await }))
-        .await?;
+    app.db.write::<_, Refusal, _>(move |tx| Box::pin(async move { flow::start_check(tx, &act).await })).await?;
     app.caches.sites.forget(&me.program.id);
     Ok(Reply::Go(here(&me)))
 }
@@ -229,7 +232,8 @@ pub async fn test_sale(me: Configures, State(app): State<App>) -> Result<Reply, 
     let site = sites::of(&app, me.program.id).await?;
     let mut tx = app.db.read().await?;
     let Some(code) = store::tracking::anybody(&mut tx, me.program.id).await? else {
-        let words = "A sale belongs to an affiliate, and you have none yet. Invite somebody, yourself for one, and try again.";
+        let words =
+            "A sale belongs to an affiliate, and you have none yet. Invite somebody, yourself for one, and try again.";
         return Ok(Reply::done(here(&me), Notice::problem(words)));
     };
     let amount = me.program.currency.of(100 * 10_i64.pow(me.program.currency.exponent().into()));
@@ -246,9 +250,8 @@ pub async fn test_sale(me: Configures, State(app): State<App>) -> Result<Reply, 
 pub async fn allow(me: Configures, State(app): State<App>, mut form: Form) -> Result<Reply, Failure> {
     let domain = form.read_filled("domain", one_domain);
     let before = store::tracking::settings(&mut *app.db.read().await?, me.program.id).await?;
-    let parameters = form.read_filled("parameter", |name| {
-        tracking::parameters(&format!("{},{name}", before.parameters.join(",")))
-    });
+    let parameters =
+        form.read_filled("parameter", |name| tracking::parameters(&format!("{},{name}", before.parameters.join(","))));
     if let Some((field, issue)) = form.errors().first() {
         return Err(Failure::field(field.clone(), issue.clone()));
     }

@@ -173,7 +173,11 @@ pub async fn click(State(app): State<App>, request: Request) -> Result<Response,
     asked.note(&app, Sign::Script, &asked.origin_text()).await?;
     if is_yes(&fields, "forget") {
         // The visitor has changed their mind.
-        return Ok(answer(&asked, told(None, false, false), link_cookie::clear(&app, &asked.program, asked.is_foreign)));
+        return Ok(answer(
+            &asked,
+            told(None, false, false),
+            link_cookie::clear(&app, &asked.program, asked.is_foreign),
+        ));
     }
     if asked.must_wait(&fields) {
         asked.note(&app, Sign::Waiting, "").await?;
@@ -236,8 +240,7 @@ async fn visit(
     let page = fields.text("page")?.map(|page| text::cut(page, URL_LENGTH));
     let source = fields.text("from")?.filter(|from| !from.is_empty());
     for code in asked.site.settings.codes(query) {
-        let visit =
-            Visit { code, source_url: input::cut(source, URL_LENGTH), landing: tracking::landing(page, query) };
+        let visit = Visit { code, source_url: input::cut(source, URL_LENGTH), landing: tracking::landing(page, query) };
         if let Some(click) = visits::count(app, &asked.program, &asked.visitor, visit).await? {
             return Ok(Some(click));
         }
@@ -259,7 +262,8 @@ async fn rehearsed(
         asked.note(app, sign, "").await?;
         return Ok(named);
     }
-    let names: Vec<&str> = query.iter().filter(|(_, value)| *value == check.code).map(|(name, _)| name.as_str()).collect();
+    let names: Vec<&str> =
+        query.iter().filter(|(_, value)| *value == check.code).map(|(name, _)| name.as_str()).collect();
     let Some(first) = names.first() else { return Ok(None) };
     match names.iter().find(|name| asked.site.settings.parameters.iter().any(|known| known == *name)) {
         Some(name) => {

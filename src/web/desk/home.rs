@@ -233,7 +233,12 @@ fn steps(program: &Program, standing: &Standing, has_affiliate: bool, has_key: b
         step(leads_somewhere, "Landing page and domains", at("settings"), "Say where your affiliates’ links lead"),
         step(has_affiliate, "First affiliate", at("affiliates/invite"), "Invite somebody"),
         // A sale that arrived says as much as any check.
-        step(has_passed || standing.conversions > 0, "Your site", at("site/check"), "Check that it tells of clicks and sales"),
+        step(
+            has_passed || standing.conversions > 0,
+            "Your site",
+            at("site/check"),
+            "Check that it tells of clicks and sales",
+        ),
         step(has_key, "API key", at("keys"), "Make a key for your shop’s server"),
         step(standing.clicks > 0, "First click", at("affiliates"), "Open an affiliate’s link"),
         step(standing.conversions > 0, "First sale", "/docs/api".into(), "Report a sale with your key"),
