@@ -24,16 +24,14 @@ async fn report(site: &Site, path: &str, body: &str, headers: &[(&str, &str)]) -
     Answer::of(request.send().await.unwrap()).await
 }
 
-async fn click(site: &Site, body: Value) -> Answer {
-    let mut whole = json!({ "program": "acme" });
-    whole.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
-    report(site, "/t/click", &whole.to_string(), &[]).await
+async fn click(site: &Site, mut body: Value) -> Answer {
+    body["program"] = json!("acme");
+    report(site, "/t/click", &body.to_string(), &[]).await
 }
 
-async fn lead(site: &Site, body: Value) -> Answer {
-    let mut whole = json!({ "program": "acme" });
-    whole.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
-    report(site, "/t/lead", &whole.to_string(), &[]).await
+async fn lead(site: &Site, mut body: Value) -> Answer {
+    body["program"] = json!("acme");
+    report(site, "/t/lead", &body.to_string(), &[]).await
 }
 
 fn id(answer: &Answer) -> String {
