@@ -121,6 +121,12 @@ const BROWSERS: [&str; 3] = [
     "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0",
 ];
 
+const LANDINGS: [Option<&str>; 3] = [
+    Some("https://acme.example/beans?utm_source=newsletter&utm_campaign=autumn&s1=footer"),
+    Some("https://acme.example/?s1=video&s2=description"),
+    None,
+];
+
 /// Chance that is the same every time: xorshift64*, by Marsaglia and Vigna.
 struct Chance(u64);
 
@@ -285,6 +291,7 @@ impl Year {
                 program: self.program.id,
                 code_key: member.code.to_lowercase(),
                 source_url: Some(SOURCES[self.chance.below(SOURCES.len())].into()),
+                landing: LANDINGS[*orders % LANDINGS.len()].map(str::to_owned),
                 user_agent: Some(BROWSERS[self.chance.below(BROWSERS.len())].into()),
                 ip_hash: Some(act.secret.short_hash("ip", &self.chance.below(4_000).to_string())),
             };

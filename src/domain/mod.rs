@@ -7,6 +7,7 @@ pub mod attribution;
 pub mod bucket;
 pub mod code;
 pub mod commission;
+pub mod crawler;
 pub mod customer;
 pub mod decimal;
 pub mod device;
@@ -28,6 +29,7 @@ pub mod rules;
 pub mod standing;
 pub mod text;
 pub mod time;
+pub mod tracking;
 pub mod two_step;
 
 use std::borrow::Cow;

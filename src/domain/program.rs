@@ -56,11 +56,25 @@ impl Program {
             return None;
         }
         let url = landing_url(to).ok()?;
-        let host = url.host_str()?.trim_end_matches('.');
-        let within = |domain: &String| {
-            host == domain || host.strip_suffix(domain.as_str()).is_some_and(|sub| sub.ends_with('.'))
-        };
-        self.domains.iter().any(within).then_some(url)
+        let is_ours = self.domain_of(url.host_str()?).is_some();
+        is_ours.then_some(url)
+    }
+
+    /// The domain of the program's that a page of this origin, as a browser names it, belongs to.
+    pub fn domain_of_origin(&self, origin: &str) -> Option<&str> {
+        let url = Url::parse(origin).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+        if url.origin().ascii_serialization() != origin {
+            return None;
+        }
+        self.domain_of(url.host_str()?)
+    }
+
+    /// The domain of the program's that the host is or is below.
+    pub fn domain_of(&self, host: &str) -> Option<&str> {
+        let host = host.trim_end_matches('.');
+        let within =
+            |domain: &&str| host == *domain || host.strip_suffix(*domain).is_some_and(|sub| sub.ends_with('.'));
+        self.domains.iter().map(String::as_str).find(within)
     }
 }
 
@@ -207,6 +221,32 @@ mod tests {
             "ftp://acme.example/",
         ] {
             assert_eq!(program().destination(Some(to)), program().landing_url, "{to}");
+        }
+    }
+
+    #[test]
+    fn a_report_is_taken_from_the_programs_domains_only() {
+        let program = Program { domains: vec!["shop.example".into(), "127.0.0.1".into()], ..program() };
+        for (origin, found) in [
+            ("https://shop.example", "shop.example"),
+            ("http://www.shop.example:8080", "shop.example"),
+            ("http://127.0.0.1:9000", "127.0.0.1"),
+        ] {
+            assert_eq!(program.domain_of_origin(origin), Some(found), "{origin}");
+        }
+        for origin in [
+            "null",
+            "",
+            "https://evil.example",
+            "https://shop.example.evil.example",
+            "https://evilshop.example",
+            "https://shop.example/",
+            "https://shop.example@evil.example",
+            "https://SHOP.example",
+            "file://shop.example",
+            "https://shop.example\u{0}",
+        ] {
+            assert_eq!(program.domain_of_origin(origin), None, "{origin}");
         }
     }
 

@@ -199,7 +199,7 @@ async fn bought(
         }
         None => {
             let id = act.id();
-            customers::create(tx, id, act.program.id, keys, conversion.affiliate_id).await?;
+            customers::create(tx, id, act.program.id, keys, (conversion.affiliate_id, None)).await?;
             id
         }
     };

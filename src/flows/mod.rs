@@ -11,12 +11,14 @@ pub mod credentials;
 pub mod decisions;
 pub mod invitations;
 pub mod joining;
+pub mod leads;
 pub mod links;
 pub mod mails;
 pub mod one_time_links;
 pub mod programs;
 pub mod refunds;
 pub mod team;
+pub mod tracking;
 pub mod two_steps;
 
 use std::{borrow::Cow, fmt, sync::Arc};

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
-use super::{Error, Tx, fetch_optional, sqlite};
+use super::{Error, Tx, fetch_optional, row, sqlite};
 use crate::domain::{
     affiliate::Status,
     id::{AffiliateId, ClickId, ProgramId},
@@ -20,6 +20,8 @@ pub struct NewClick {
     /// The code's key, in lower case.
     pub code_key: String,
     pub source_url: Option<String>,
+    /// The page landed on, as [`crate::domain::tracking::landing`] keeps it.
+    pub landing: Option<String>,
     pub user_agent: Option<String>,
     /// Keyed hash of the visitor's address; the address itself is never stored.
     pub ip_hash: Option<i64>,
@@ -113,18 +115,30 @@ pub async fn affiliate(tx: &mut Tx, program: ProgramId, click: ClickId) -> Resul
     Ok(row.map(|(affiliate,)| affiliate))
 }
 
-/// The page that a click came from, where it told.
+row! {
+    /// What a click told of where it came from.
+    #[derive(Debug, Default, Clone)]
+    pub struct Origin {
+        /// The page with the link.
+        pub source: Option<String>,
+        /// The page landed on, with its utm_* and sub ids.
+        pub landing: Option<String>,
+    }
+}
+
+/// Where a click came from, as far as it told.
 ///
 /// # Errors
 /// The database's.
-pub async fn source(tx: &mut Tx, click: ClickId) -> Result<Option<String>, Error> {
+pub async fn origin(tx: &mut Tx, click: ClickId) -> Result<Origin, Error> {
     let row = fetch_optional!(
-        (String,),
+        Origin,
         tx,
-        "SELECT t.text FROM clicks c JOIN texts t ON t.id = c.source_id WHERE c.id = $1",
+        "SELECT s.text AS source, l.text AS landing FROM clicks c LEFT JOIN texts s ON s.id = c.source_id LEFT JOIN texts l ON l.id = c.landing_id
+         WHERE c.id = $1",
         click
     )?;
-    Ok(row.map(|(text,)| text))
+    Ok(row.unwrap_or_default())
 }
 
 // SQLite: row by row on the writing thread, counters once a batch ------------------------------------
@@ -133,8 +147,7 @@ const CODE: &str = "SELECT c.affiliate_id, a.status, now.code
      FROM codes c JOIN affiliates a ON a.id = c.affiliate_id JOIN codes now ON now.affiliate_id = a.id AND now.is_current
      WHERE c.program_id = $1 AND c.code_key = $2";
 // Each names its values in order, so that they are bound by place.
-const INSERT: &str =
-    "INSERT INTO clicks (id, affiliate_id, ip_hash, source_id, user_agent_id) VALUES ($1, $2, $3, $4, $5)";
+const INSERT: &str = "INSERT INTO clicks (id, affiliate_id, ip_hash, source_id, user_agent_id, landing_id) VALUES ($1, $2, $3, $4, $5, $6)";
 const COUNT_TOTAL: &str = "UPDATE affiliate_totals SET clicks = clicks + $1 WHERE affiliate_id = $2";
 const COUNT_DAY: &str = "INSERT INTO affiliate_days (affiliate_id, day, clicks) VALUES ($1, $2, $3)
      ON CONFLICT (affiliate_id, day) DO UPDATE SET clicks = affiliate_days.clicks + excluded.clicks";
@@ -155,7 +168,8 @@ pub(super) fn record_on_sqlite(lite: &Connection, known: &mut Known, new: &[NewC
         }
         let source = text_on_sqlite(lite, known, click.source_url.as_deref())?;
         let agent = text_on_sqlite(lite, known, click.user_agent.as_deref())?;
-        insert.execute(params![click.id, affiliate, click.ip_hash, source, agent])?;
+        let landing = text_on_sqlite(lite, known, click.landing.as_deref())?;
+        insert.execute(params![click.id, affiliate, click.ip_hash, source, agent, landing])?;
         *totals.entry(affiliate).or_default() += 1;
         *days.entry((affiliate, click.id.time().day())).or_default() += 1;
         outcomes.push(Outcome::Recorded { affiliate, code });
@@ -211,8 +225,8 @@ fn text_on_sqlite(lite: &Connection, known: &mut Known, text: Option<&str>) -> R
 /// half-way now and then.)
 const RECORD: &str = "
 WITH new AS (
-  SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $6::integer[], $7::bigint[])
-    WITH ORDINALITY AS n (id, program_id, code_key, ip_hash, source_id, user_agent_id, day, place)
+  SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $6::integer[], $7::integer[], $8::bigint[])
+    WITH ORDINALITY AS n (id, program_id, code_key, ip_hash, source_id, user_agent_id, landing_id, day, place)
 ), named AS (
   SELECT n.*, a.id AS affiliate_id, a.status, current.code
   FROM new n
@@ -222,8 +236,8 @@ WITH new AS (
 ), counted AS (
   SELECT * FROM named WHERE status <> 'blocked'
 ), inserted AS (
-  INSERT INTO clicks (id, affiliate_id, ip_hash, source_id, user_agent_id)
-  SELECT id, affiliate_id, ip_hash, source_id, user_agent_id FROM counted
+  INSERT INTO clicks (id, affiliate_id, ip_hash, source_id, user_agent_id, landing_id)
+  SELECT id, affiliate_id, ip_hash, source_id, user_agent_id, landing_id FROM counted
 ), locked AS (
   SELECT affiliate_id FROM affiliate_totals WHERE affiliate_id IN (SELECT affiliate_id FROM counted)
   ORDER BY affiliate_id FOR NO KEY UPDATE
@@ -255,6 +269,7 @@ pub(super) async fn record_on_postgres(
         .bind(new.iter().map(|click| click.ip_hash).collect::<Vec<_>>())
         .bind(new.iter().map(|click| id_of(&click.source_url)).collect::<Vec<_>>())
         .bind(new.iter().map(|click| id_of(&click.user_agent)).collect::<Vec<_>>())
+        .bind(new.iter().map(|click| id_of(&click.landing)).collect::<Vec<_>>())
         .bind(column(|click| click.id.time().day()))
         .fetch_all(pg)
         .await?;
@@ -274,7 +289,7 @@ async fn learn_on_postgres(pg: &mut PgConnection, known: &mut Known, new: &[NewC
     if known.texts.len() >= MOST_TEXTS {
         known.clear();
     }
-    let given = new.iter().flat_map(|click| [&click.source_url, &click.user_agent]).flatten();
+    let given = new.iter().flat_map(|click| [&click.source_url, &click.user_agent, &click.landing]).flatten();
     let unknown: BTreeMap<i64, &str> = given
         .map(|text| (text_hash(text), text.as_str()))
         .filter(|(hash, _)| !known.texts.contains_key(hash))

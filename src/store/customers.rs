@@ -1,8 +1,8 @@
 //! Who bought, as far as the merchant said, and the affiliate who brought them.
 
-use super::{Error, Tx, execute, fetch_optional, row};
+use super::{Error, Tx, execute, fetch_one, fetch_optional, row};
 use crate::domain::{
-    id::{AffiliateId, Id, ProgramId},
+    id::{AffiliateId, ClickId, Id, ProgramId},
     time::Time,
 };
 
@@ -94,24 +94,25 @@ pub struct NewSale {
     pub is_purchase: bool,
 }
 
-/// Makes the customer, with the affiliate who brought them.
+/// Makes the customer, with the affiliate who brought them, and the click where it was that which named them.
 pub async fn create(
     tx: &mut Tx,
     new: Id<Customer>,
     program: ProgramId,
     keys: &Keys,
-    affiliate: AffiliateId,
+    (affiliate, click): (AffiliateId, Option<ClickId>),
 ) -> Result<(), Error> {
     execute!(
         tx,
-        "INSERT INTO customers (id, program_id, identity, email_hash, affiliate_id, created_at, bound_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $6)",
+        "INSERT INTO customers (id, program_id, identity, email_hash, affiliate_id, created_at, bound_at, click_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
         new,
         program,
         keys.identity(),
         &keys.email_hash,
         affiliate,
-        new.time()
+        new.time(),
+        click
     )
     .map(drop)
 }
@@ -168,4 +169,10 @@ pub async fn uncount(tx: &mut Tx, id: Id<Customer>, earned: i64) -> Result<(), E
 /// Renewals of what they bought earn nothing from now on.
 pub async fn end(tx: &mut Tx, id: Id<Customer>, now: Time) -> Result<(), Error> {
     execute!(tx, "UPDATE customers SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL", id, now).map(drop)
+}
+
+/// How many customers that click has bound.
+pub async fn bound_by(tx: &mut Tx, click: ClickId) -> Result<i64, Error> {
+    let (count,) = fetch_one!((i64,), tx, "SELECT COUNT(*) FROM customers WHERE click_id = $1", click)?;
+    Ok(count)
 }

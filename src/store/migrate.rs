@@ -30,6 +30,7 @@ pub const ALL: &[Migration] = migrations![
     4 "0004_joining",
     5 "0005_affiliate",
     6 "0006_merchant",
+    8 "0008_tracking",
     10 "0010_sales",
 ];
 

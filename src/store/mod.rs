@@ -39,6 +39,7 @@ pub mod sessions;
 mod sqlite;
 pub mod team;
 pub mod totals;
+pub mod tracking;
 pub mod two_steps;
 mod types;
 

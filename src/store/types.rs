@@ -10,7 +10,7 @@ use sqlx::{
 
 use crate::domain::{
     affiliate, attribution, commission, id::Id, key, locale, message, money::Currency, one_time_link, role, standing,
-    time::Time,
+    time::Time, tracking,
 };
 
 /// A type that is stored as another: how it becomes that, and how it comes back.
@@ -74,5 +74,6 @@ words!(
     message::Kind,
     one_time_link::Purpose,
     role::Role,
-    standing::BlockedAs
+    standing::BlockedAs,
+    tracking::Sign
 );

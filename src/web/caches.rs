@@ -9,12 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{applicants::Applicants, destinations::Destinations, once::Running, throttle::Attempts};
+use super::{applicants::Applicants, destinations::Destinations, once::Running, throttle::Attempts, visits::Visits};
 use crate::{
     domain::{
         bucket::{Allowance, Bucket},
         id::{KeyId, ProgramId},
         program::Program,
+        tracking::Site,
     },
     store::{
         days::{Day, Standing, Top},
@@ -156,4 +157,7 @@ pub struct Caches {
     pub applicants: Applicants,
     pub running: Running,
     pub attempts: Attempts,
+    pub visits: Visits,
+    /// What is known of each program's own site.
+    pub sites: Brief<ProgramId, Arc<Site>>,
 }

@@ -44,6 +44,11 @@ impl Form {
         self.values.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// Whether the form has such a field at all.
+    pub fn has(&self, name: &str) -> bool {
+        self.values.iter().any(|(key, _)| key == name)
+    }
+
     pub fn is_checked(&self, name: &str) -> bool {
         !self.get(name).is_empty()
     }

@@ -143,6 +143,7 @@ pub async fn front(State(app): State<App>, request: Request, next: Next) -> Resp
     let mut response = handle(request, next).await.unwrap_or_else(Failure::into_response);
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         *response.body_mut() = Body::from(message(&failure, &id).into_owned());
+        response.headers_mut().extend(failure.header);
     }
     secured(response, &app, &id)
 }

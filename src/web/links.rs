@@ -1,14 +1,13 @@
 //! Affiliates' links: a click counted, and on to the merchant. Whatever happens here, the visitor arrives.
 
 use std::{
-    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use axum::{
     extract::{FromRequestParts, State},
-    http::{HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use tokio::time::timeout;
@@ -19,7 +18,9 @@ use super::{
     destinations,
     failure::Failure,
     input::{self, Query, path_parameter},
+    link_cookie,
     referrals::{URL_LENGTH, USER_AGENT_LENGTH},
+    visits::{self, Visit, Visitor},
 };
 use crate::{
     app::App,
@@ -27,29 +28,25 @@ use crate::{
         code::Code,
         id::ClickId,
         program::{self, Program},
+        tracking,
     },
-    store::{
-        self,
-        clicks::{NewClick, Outcome},
-        programs,
-    },
+    store::{self, programs},
 };
 
 /// How long a visitor waits for the click to be stored before they go on without it.
 pub(super) const PATIENCE: Duration = Duration::from_millis(900);
 
 /// A followed link: which, and by whom.
-pub struct Visit {
+pub struct Followed {
     program: String,
     code: String,
-    /// A look ahead, by a browser or a HEAD, is not a click.
+    /// A look ahead, by a browser, a crawler or a HEAD, is not a click.
     is_click: bool,
     source_url: Option<String>,
-    user_agent: Option<String>,
-    ip: Option<IpAddr>,
+    visitor: Visitor,
 }
 
-impl FromRequestParts<App> for Visit {
+impl FromRequestParts<App> for Followed {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
@@ -65,19 +62,28 @@ impl FromRequestParts<App> for Visit {
             let text = String::from_utf8_lossy(headers.get(name)?.as_bytes()).replace(|c: char| c.is_control(), " ");
             input::cut(Some(&text), max)
         };
+        let visitor = Visitor {
+            ip: client::address(app, headers, parts.extensions.get::<Peer>().copied()),
+            user_agent: text("user-agent", USER_AGENT_LENGTH),
+            cookie: None,
+        };
         Ok(Self {
             program,
             code,
-            is_click: parts.method == Method::GET && !is_ahead,
+            is_click: parts.method == Method::GET && !is_ahead && !visitor.is_crawler(),
             source_url: text("referer", URL_LENGTH),
-            user_agent: text("user-agent", USER_AGENT_LENGTH),
-            ip: client::address(app, headers, parts.extensions.get::<Peer>().copied()),
+            visitor,
         })
     }
 }
 
 /// `GET /r/{program}/{code}`
-pub async fn follow(State(app): State<App>, query: Query, visit: Visit) -> Result<Response, Failure> {
+pub async fn follow(
+    State(app): State<App>,
+    query: Query,
+    headers: HeaderMap,
+    mut visit: Followed,
+) -> Result<Response, Failure> {
     let program = match known_program(&app, &visit.program).await {
         Ok(found) => found.ok_or_else(|| Failure::not_found("program"))?,
         Err(error) => return Err(error.into()),
@@ -85,27 +91,22 @@ pub async fn follow(State(app): State<App>, query: Query, visit: Visit) -> Resul
     let own = if query.get("to").is_none() { destinations::of(&app, &program, &visit.code).await } else { None };
     let destination = program.destination(query.get("to").or(own.as_deref()));
     let destination = destination.map_or_else(|| own_page(&app, &program), Ok)?;
-    match click(&app, &program, visit).await {
-        Some(click) => Ok(redirect(program::with_click(destination, click).as_str(), cookie(&app, &program, click))),
+    visit.visitor.cookie = link_cookie::read(&app, &program, &headers);
+    match click(&app, &program, visit, tracking::landing(None, query.pairs())).await {
+        Some(click) => {
+            let cookie = link_cookie::set(&app, &program, click, false);
+            Ok(redirect(program::with_click(destination, click).as_str(), cookie))
+        }
         None => Ok(redirect(destination.as_str(), None)),
     }
 }
 
-/// The recorded click, if the code is good and the database answers in time.
-async fn click(app: &App, program: &Program, visit: Visit) -> Option<ClickId> {
+/// The click, if the code is good, it is one, and the database answers in time.
+async fn click(app: &App, program: &Program, visit: Followed, landing: Option<String>) -> Option<ClickId> {
     let code = Code::parse(&visit.code).ok().filter(|_| visit.is_click)?;
-    let id = app.ids.next(app.clock.now());
-    let new = NewClick {
-        id,
-        program: program.id,
-        code_key: code.key(),
-        source_url: visit.source_url,
-        user_agent: visit.user_agent,
-        ip_hash: visit.ip.map(|ip| app.secret.short_hash("ip", &ip.to_canonical().to_string())),
-    };
-    match timeout(PATIENCE, app.db.click(new)).await {
-        Ok(Ok(Outcome::Recorded { .. })) => Some(id),
-        Ok(Ok(Outcome::UnknownCode | Outcome::Blocked)) => None,
+    let (visitor, visit) = (visit.visitor, Visit { code, source_url: visit.source_url, landing });
+    match timeout(PATIENCE, visits::count(app, program, &visitor, visit)).await {
+        Ok(Ok(click)) => click,
         Ok(Err(error)) => {
             tracing::warn!(%error, "a visitor went on without their click");
             None
@@ -119,7 +120,7 @@ async fn click(app: &App, program: &Program, visit: Visit) -> Option<ClickId> {
 
 /// The program, believed for half a second; and for longer than that while the database is away, because a
 /// visitor must arrive all the same.
-async fn known_program(app: &App, slug: &str) -> Result<Option<Arc<Program>>, store::Error> {
+pub(super) async fn known_program(app: &App, slug: &str) -> Result<Option<Arc<Program>>, store::Error> {
     let slug = slug.to_owned();
     if let Some(known) = app.caches.programs.get(&slug) {
         return Ok(Some(known));
@@ -149,14 +150,6 @@ async fn known_program(app: &App, slug: &str) -> Result<Option<Arc<Program>>, st
 /// Where a link leads while the merchant has named no landing page.
 fn own_page(app: &App, program: &Program) -> Result<Url, Failure> {
     app.config.base_url.join(&format!("p/{}", program.slug)).map_err(|_| Failure::internal())
-}
-
-fn cookie(app: &App, program: &Program, click: ClickId) -> Option<HeaderValue> {
-    let (prefix, secure) = if app.config.is_https() { ("__Host-", "; Secure") } else { ("", "") };
-    let seconds = program.attribution_days * 86_400;
-    let cookie =
-        format!("{prefix}offshoot_{}={click}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}", program.slug);
-    HeaderValue::try_from(cookie).ok()
 }
 
 fn redirect(to: &str, cookie: Option<HeaderValue>) -> Response {

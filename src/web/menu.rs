@@ -39,6 +39,7 @@ pub const MERCHANT: &[Group] = &[
     Group {
         title: Some("Program"),
         items: &[
+            item("site", "code", "Your site", Permission::Settings),
             item("settings", "settings", "Settings", Permission::Settings),
             item("keys", "key-round", "API keys", Permission::Keys),
             item("team", "user-plus", "Team", Permission::Team),

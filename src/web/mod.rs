@@ -40,6 +40,7 @@ mod joining;
 mod json;
 mod json_text;
 mod keys;
+mod link_cookie;
 mod links;
 pub mod menu;
 mod once;
@@ -50,6 +51,7 @@ mod qr;
 mod referrals;
 pub mod reply;
 mod reset;
+mod script;
 mod search;
 pub mod server;
 mod session;
@@ -58,12 +60,16 @@ mod settings;
 mod setup;
 pub mod shell;
 mod sign_in;
+mod site;
+mod sites;
 mod standing;
 mod team;
 mod team_invitation;
 mod throttle;
+mod tracking;
 mod two_step;
 mod unsubscribe;
+mod visits;
 
 use std::sync::LazyLock;
 
@@ -135,6 +141,10 @@ pages! {
         .route("/affiliates/{id}/view/end", post(affiliate::viewing::end))
         .route("/settings", get(settings::index))
         .route("/settings/{part}", get(settings::show).post(settings::update))
+        .route("/site", get(site::show))
+        .route("/site/check", get(site::check).post(site::start_check))
+        .route("/site/check/sale", post(site::test_sale))
+        .route("/site/allowed", post(site::allow))
         .route("/keys", get(keys::index).post(keys::create))
         .route("/keys/{id}/revocation", post(keys::revoke))
         .route("/audit", get(audit::index))
@@ -224,6 +234,9 @@ fn portal(app: &App) -> Router<App> {
 fn public(app: &App) -> Router<App> {
     Router::new()
         .route("/r/{program}/{code}", get(links::follow))
+        .route("/t.js", get(script::show).layer(CompressionLayer::new()))
+        .route("/t/click", post(tracking::click).options(tracking::preflight))
+        .route("/t/lead", post(tracking::lead).options(tracking::preflight))
         .route("/unsubscribe/{token}", get(unsubscribe::show).post(unsubscribe::create))
         .route("/healthz", get(health::up))
         .route("/readyz", get(health::ready))

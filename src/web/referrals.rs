@@ -13,6 +13,7 @@ use super::{
     input::{self, FromFields, Input, Query},
     once::{self, Once},
     reply::Reply,
+    sites,
 };
 use crate::{
     app::App,
@@ -78,6 +79,7 @@ impl Track {
             program: act.program.id,
             code_key: code.key(),
             source_url: self.source_url,
+            landing: None,
             user_agent: self.user_agent,
             ip_hash: self.ip_address.map(|ip| act.secret.short_hash("ip", &ip.to_canonical().to_string())),
         })
@@ -220,6 +222,9 @@ pub async fn convert(
         products: given.products,
         is_renewal: given.is_renewal,
     };
+    if let Some(code) = sites::stand_in(&app, &me.program, sale.click).await? {
+        return preview(&app, &act, input.once.as_ref(), &Sale { click: None, code: Some(code), ..sale }).await;
+    }
     if query.get("dryRun") == Some("true") {
         return preview(&app, &act, input.once.as_ref(), &sale).await;
     }

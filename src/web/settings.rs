@@ -14,10 +14,10 @@ use crate::{
     domain::{
         money::Rate,
         program::{self, Program},
-        text,
+        text, tracking,
     },
-    flows::{Refusal, programs},
-    store::audit,
+    flows::{self, Refusal, programs},
+    store::{self, audit},
 };
 
 /// One page of settings.
@@ -48,6 +48,7 @@ impl FromRequestParts<App> for PathPart {
 #[template(path = "settings/index.html")]
 struct Index {
     program: Arc<Program>,
+    tracking: tracking::Settings,
     changes: Vec<Told>,
 }
 
@@ -60,7 +61,8 @@ pub async fn index(me: Configures, State(app): State<App>) -> Result<Reply, Fail
     let filter = audit::Filter::of(me.program.id.to_string());
     let latest = audit::page(&mut tx, me.program.id, &filter, LATEST).await?;
     let changes = Told::of(&mut tx, latest).await?;
-    Ok(Reply::page(Index { program: Arc::clone(&me.program), changes }))
+    let tracking = store::tracking::settings(&mut tx, me.program.id).await?;
+    Ok(Reply::page(Index { program: Arc::clone(&me.program), tracking, changes }))
 }
 
 #[derive(Template)]
@@ -91,12 +93,15 @@ impl Page {
 pub async fn show(me: Configures, State(app): State<App>, PathPart(part): PathPart) -> Result<Reply, Failure> {
     let program = &me.program;
     let landing_url = program.landing_url.as_ref().map_or("", url::Url::as_str);
+    let tracking = store::tracking::settings(&mut *app.db.read().await?, program.id).await?;
     let form = Form::of(&[
         ("name", &program.name),
         ("commission", &program.rate.to_string()),
         ("attribution_days", &program.attribution_days.to_string()),
         ("landing_url", landing_url),
         ("domains", &program.domains.join(", ")),
+        ("parameters", &tracking.parameters.join(", ")),
+        ("consent", if tracking.needs_consent { "yes" } else { "" }),
     ]);
     Ok(Reply::page(Page::new(&app, program, part, form)))
 }
@@ -111,17 +116,43 @@ pub async fn update(
     let Some(after) = read(&me.program, part, &mut form) else {
         return Ok(Reply::invalid(Page::new(&app, &me.program, part, form)));
     };
+    let tracking = read_tracking(part, &mut form);
+    if !form.is_good() {
+        return Ok(Reply::invalid(Page::new(&app, &me.program, part, form)));
+    }
     let act = me.act(&app);
     let changed = app
         .db
-        .write::<_, Refusal, _>(move |tx| Box::pin(async move { programs::change(tx, &act, &after).await }))
+        .write::<_, Refusal, _>(move |tx| {
+            Box::pin(async move {
+                let mut changed = programs::change(tx, &act, &after).await?;
+                if let Some(tracking) = tracking {
+                    changed.extend(flows::tracking::change(tx, &act, &tracking).await?);
+                }
+                Ok(changed)
+            })
+        })
         .await?;
+    app.caches.sites.forget(&me.program.id);
+    Ok(Reply::done(format!("/m/{}/settings", me.program.slug), Notice::done(told(&changed))))
+}
+
+/// What was changed, in words.
+pub fn told(changed: &[program::Difference]) -> String {
     let told = |one: &program::Difference| format!("{}: {} → {}", one.setting, one.before, one.after);
-    let words = match changed.as_slice() {
+    match changed {
         [] => "Nothing was different, so nothing was changed.".to_owned(),
         several => format!("Saved. {}.", several.iter().map(told).collect::<Vec<_>>().join("; ")),
-    };
-    Ok(Reply::done(format!("/m/{}/settings", me.program.slug), Notice::done(words)))
+    }
+}
+
+/// What the site's script may do, as the form would have it; of a form that does not ask, nothing.
+fn read_tracking(part: Part, form: &mut Form) -> Option<tracking::Settings> {
+    if part != Part::Tracking || !form.has("parameters") {
+        return None;
+    }
+    let parameters = form.read("parameters", tracking::parameters)?;
+    Some(tracking::Settings { parameters, needs_consent: form.is_checked("consent") })
 }
 
 /// The program as the form would have it.

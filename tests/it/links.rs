@@ -174,3 +174,99 @@ async fn an_address_is_nowhere_in_the_database() {
         assert!(!holds(b"203.0.113.") && !holds(&[203, 0, 113, 77]) && !holds(&[203, 0, 113, 78]));
     }
 }
+
+const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_3 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.3 Mobile/15E148 Safari/604.1";
+const DESK: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+
+#[tokio::test]
+async fn crawlers_and_previews_arrive_and_count_nothing() {
+    let site = Site::start().await;
+    let anna = site.affiliate("ANNA").await;
+    for name in [
+        "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+        "facebookexternalhit/1.1",
+        "WhatsApp/2.23.20.0",
+        "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
+    ] {
+        arrives_without_a_click(&ask(&site, Method::GET, "/r/acme/ANNA", &[("user-agent", name)]).await);
+    }
+    assert_eq!(clicks(&site, &anna).await, 0);
+    click_of(&ask(&site, Method::GET, "/r/acme/ANNA", &[("user-agent", PHONE)]).await);
+    assert_eq!(clicks(&site, &anna).await, 1);
+}
+
+#[tokio::test]
+async fn a_browser_counts_once_within_the_hour() {
+    let site = Site::start().await;
+    let (anna, ben) = (site.affiliate("ANNA").await, site.affiliate("BEN").await);
+    let follow = async |path: &str, agent: &str| ask(&site, Method::GET, path, &[("user-agent", agent)]).await;
+    let first = click_of(&follow("/r/acme/ANNA", PHONE).await).to_owned();
+    let renamed = site.api.patch(&format!("/affiliates/{anna}"), &json!({ "referralCode": "Annika" })).await;
+    assert_eq!(renamed.status, 200);
+    site.advance_seconds(1_800);
+    for code in ["ANNA", "annika"] {
+        let again = follow(&format!("/r/acme/{code}"), PHONE).await;
+        assert_eq!(click_of(&again), first, "whichever code");
+        assert!(again.header("set-cookie").contains("Max-Age=5182200"), "the click is no younger: {again:?}");
+    }
+    let at_once = futures_util::future::join_all((0..8).map(|_| follow("/r/acme/BEN", PHONE))).await;
+    assert!(at_once.iter().all(|one| click_of(one) == click_of(&at_once[0])), "of several at once, one");
+    assert_ne!(click_of(&follow("/r/acme/ANNA", DESK).await), first, "another browser");
+    assert_eq!((clicks(&site, &anna).await, clicks(&site, &ben).await), (2, 1));
+
+    // What is no browser counts each time, and so do the API's calls.
+    for _ in 0..2 {
+        click_of(&follow("/r/acme/BEN", "curl/8.9.1").await);
+    }
+    site.api.click("BEN").await;
+    assert_eq!(clicks(&site, &ben).await, 4);
+
+    site.set_affiliate(&anna, "blocked").await;
+    arrives_without_a_click(&follow("/r/acme/ANNA", PHONE).await);
+    site.set_affiliate(&anna, "active").await;
+    site.advance_seconds(1_801);
+    assert_ne!(click_of(&follow("/r/acme/ANNA", PHONE).await), first, "an hour later");
+    assert_eq!(clicks(&site, &anna).await, 3);
+    site.check_ledger().await;
+}
+
+#[tokio::test]
+async fn another_server_knows_a_browser_by_its_cookie() {
+    let site = Site::start().await;
+    let (anna, ben) = (site.affiliate("ANNA").await, site.affiliate("BEN").await);
+    let (known, foreign) = (site.api.click("ANNA").await, site.another_program("other").await.1);
+    foreign.affiliate("ELSE").await;
+    let theirs = foreign.click("ELSE").await;
+    let follow = async |code: &str, cookie: &str| {
+        let headers = [("user-agent", DESK), ("cookie", cookie)];
+        click_of(&ask(&site, Method::GET, &format!("/r/acme/{code}"), &headers).await).to_owned()
+    };
+    assert_eq!(follow("ANNA", &format!("a=b; offshoot_acme={known}")).await, known);
+    assert_eq!(clicks(&site, &anna).await, 1);
+    for cookie in [
+        format!("offshoot_acme={known}"),
+        format!("offshoot_acme={theirs}"),
+        format!("offshoot_other={theirs}"),
+        "offshoot_acme=click_zzzzzzzzzzzzz; offshoot_acme".to_owned(),
+        "offshoot_acme=<script>".to_owned(),
+    ] {
+        let made = follow("BEN", &cookie).await;
+        assert!(made != known && made != theirs, "{cookie}");
+    }
+    assert_eq!(clicks(&site, &ben).await, 1);
+}
+
+#[tokio::test]
+async fn a_links_own_words_are_kept_with_the_click() {
+    let site = Site::start().await;
+    site.affiliate("ANNA").await;
+    click_of(&visit(&site, "/r/acme/ANNA?s1=newsletter&utm_source=mail+er&token=secret&s1=twice").await);
+    let kept = "SELECT COUNT(*) FROM clicks c JOIN texts t ON t.id = c.landing_id WHERE t.text = '?s1=newsletter&utm_source=mail+er'";
+    assert_eq!(site.database.number(kept).await, 1);
+    let long = format!(
+        "/r/acme/ANNA?{}",
+        (0..300).map(|n| format!("utm_{n}={}", "x".repeat(20))).collect::<Vec<_>>().join("&")
+    );
+    click_of(&visit(&site, &long).await);
+    assert!(site.database.number("SELECT CAST(MAX(LENGTH(text)) AS BIGINT) FROM texts").await <= 2_048);
+}

@@ -27,7 +27,7 @@ async fn the_checklist_ticks_from_what_has_happened_and_then_goes() {
     assert_eq!(done().await, 4);
     site.api.sale("ANNA", "100", "o-1").await;
     let page = browser.get("/m/acme").await;
-    assert_eq!(texts(&page, ".checklist .done").len(), 5);
+    assert_eq!(texts(&page, ".checklist .done").len(), 6, "the sale and that the site tells of sales");
     assert!(!page.text.contains("hx-trigger"), "nothing to wait for any more");
     let first = site.api.newest_commission(&anna).await;
     site.api.decide(&first, "approved").await;

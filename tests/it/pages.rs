@@ -38,6 +38,8 @@ const PAGES: &[(&str, &str, Who, &[Data])] = &[
     ("settings-basics", "/m/acme/settings/basics", Merchant, &[Typical]),
     ("settings-commission", "/m/acme/settings/commission", Merchant, &[Typical]),
     ("settings-tracking", "/m/acme/settings/tracking", Merchant, &[Typical]),
+    ("site", "/m/acme/site", Merchant, &[Typical]),
+    ("site-check", "/m/acme/site/check", Merchant, &[Typical]),
     ("keys", "/m/acme/keys", Merchant, &[Typical]),
     ("audit", "/m/acme/audit", Merchant, ALWAYS),
     ("search", "/m/acme/search", Merchant, &[Typical]),

@@ -12,8 +12,10 @@ use crate::{
         id,
         money::{Currency, Money},
         time::Time,
+        tracking,
     },
     store::{
+        clicks,
         commissions::{self, Commission},
         conversions::{self, Conversion},
         earnings, ledger,
@@ -37,11 +39,13 @@ pub struct Step {
     pub amount: Option<Money>,
     /// Somebody's own words.
     pub said: Option<String>,
+    /// What a link's address said of itself: sub ids and `utm_*`, name and value.
+    pub told: Vec<(String, String)>,
 }
 
 impl Step {
     fn new(at: Time, what: impl Into<String>) -> Self {
-        Self { at, what: what.into(), amount: None, said: None }
+        Self { at, what: what.into(), amount: None, said: None, told: Vec::new() }
     }
 
     fn moving(self, amount: Money) -> Self {
@@ -76,9 +80,13 @@ pub async fn show(me: Earner, State(app): State<App>, PathId(id): PathId<id::Com
     let refunds = refunds::of_sale(&mut tx, sale.id).await?;
     let entries = ledger::of_commission(&mut tx, id).await?;
     let beside = earnings::beside(&mut tx, me.affiliate, id).await?;
+    let origin = match sale.click_id {
+        Some(click) => clicks::origin(&mut tx, click).await?,
+        None => clicks::Origin::default(),
+    };
     drop(tx);
 
-    let steps = steps(&me.program.name, &found, &sale, &refunds, &entries, currency);
+    let steps = steps(&me.program.name, &found, (&sale, &origin), &refunds, &entries, currency);
     let explained = explain(&found, entries, currency);
     let mut letters = explained.sentence.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
@@ -92,18 +100,23 @@ pub async fn show(me: Earner, State(app): State<App>, PathId(id): PathId<id::Com
     }))
 }
 
+/// What an affiliate wrote into their own link. The landing page is the merchant's to know.
+fn told(origin: &clicks::Origin) -> Vec<(String, String)> {
+    origin.landing.as_deref().map(|landing| tracking::told(landing).1).unwrap_or_default()
+}
+
 /// Everything that happened, in its order.
 fn steps(
     program: &str,
     found: &Commission,
-    sale: &Conversion,
+    (sale, origin): (&Conversion, &clicks::Origin),
     refunds: &[Refund],
     entries: &[ledger::Posted],
     currency: Currency,
 ) -> Vec<Step> {
     let mut steps = Vec::new();
     if let Some(click) = sale.click_id {
-        steps.push(Step::new(click.time(), "Somebody followed your link"));
+        steps.push(Step { told: told(origin), ..Step::new(click.time(), "Somebody followed your link") });
     }
     let by = match sale.attributed_by {
         By::Click => "by that click".to_owned(),

@@ -13,6 +13,7 @@ use crate::{
         role::Permission,
         text,
         time::Time,
+        tracking,
     },
     flows::refunds::{self as flow, NewRefund},
     store::{
@@ -56,7 +57,7 @@ struct Show {
     sale: Conversion,
     sentence: String,
     /// Where the click came from, if there was one and it told.
-    source: Option<String>,
+    origin: clicks::Origin,
     events: Vec<Event>,
     entries: Vec<Entry>,
     balance: Money,
@@ -81,6 +82,11 @@ impl Show {
     fn clicked(&self) -> Option<Time> {
         self.sale.click_id.map(crate::domain::id::Id::time)
     }
+
+    /// The page that the click landed on, and what its address said.
+    fn landed(&self) -> Option<(Option<&str>, Vec<(String, String)>)> {
+        self.origin.landing.as_deref().map(tracking::told)
+    }
 }
 
 pub async fn show(me: Reads, State(app): State<App>, PathId(id): PathId<id::Commission>) -> Result<Reply, Failure> {
@@ -95,9 +101,9 @@ async fn page(tx: &mut Tx, app: &App, me: &Caller, id: CommissionId, form: Form)
     let line = queue::page(tx, program, Filter { status: None, only: Only::Sale(found.conversion_id) }, id, 1).await?;
     let line = line.into_iter().find(|line| line.id == id).ok_or_else(unknown)?;
     let sale = conversions::by_id(tx, program, found.conversion_id).await?.ok_or_else(unknown)?;
-    let source = match sale.click_id {
-        Some(click) => clicks::source(tx, click).await?,
-        None => None,
+    let origin = match sale.click_id {
+        Some(click) => clicks::origin(tx, click).await?,
+        None => clicks::Origin::default(),
     };
     let posted = ledger::of_commission(tx, id).await?;
     let entries: Vec<_> = posted
@@ -125,7 +131,7 @@ async fn page(tx: &mut Tx, app: &App, me: &Caller, id: CommissionId, form: Form)
         slug: me.program.slug.clone(),
         row: Row::new(line, currency, app.clock.now()),
         sentence,
-        source,
+        origin,
         events,
         entries,
         balance,

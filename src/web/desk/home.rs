@@ -21,7 +21,7 @@ use crate::{
         days::{self, Day, Standing, Top},
         keys,
         queue::{self, Filter, Only},
-        totals,
+        totals, tracking,
     },
     web::{
         caches::Whole,
@@ -93,7 +93,8 @@ pub async fn show(me: Reads, State(app): State<App>, query: Query) -> Result<Rep
     let applications = totals::affiliates(&mut tx, program, Some(affiliate::Status::Pending)).await?;
     let affiliates = totals::affiliates(&mut tx, program, None).await?;
     let has_key = keys::any(&mut tx, program).await?;
-    let steps = steps(&me.program, &standing, affiliates > 0, has_key);
+    let has_passed = tracking::check(&mut tx, program).await?.is_some_and(|check| check.passed_at.is_some());
+    let steps = steps(&me.program, &standing, affiliates > 0, has_key, has_passed);
     let done = steps.iter().filter(|step| step.is_done).count();
 
     let today = now.day();
@@ -224,13 +225,20 @@ fn chart(period: &[Day], today: i64, days: i64, currency: Currency, style: Numbe
     Chart { summary, bars }
 }
 
-fn steps(program: &Program, standing: &Standing, has_affiliate: bool, has_key: bool) -> Vec<Step> {
+fn steps(program: &Program, standing: &Standing, has_affiliate: bool, has_key: bool, has_passed: bool) -> Vec<Step> {
     let at = |path: &str| format!("/m/{}/{path}", program.slug);
     let step = |is_done, what, href: String, how| Step { is_done, what, href, how };
     let leads_somewhere = program.landing_url.is_some() && !program.domains.is_empty();
     vec![
         step(leads_somewhere, "Landing page and domains", at("settings"), "Say where your affiliates’ links lead"),
         step(has_affiliate, "First affiliate", at("affiliates/invite"), "Invite somebody"),
+        // A sale that arrived says as much as any check.
+        step(
+            has_passed || standing.conversions > 0,
+            "Your site",
+            at("site/check"),
+            "Check that it tells of clicks and sales",
+        ),
         step(has_key, "API key", at("keys"), "Make a key for your shop’s server"),
         step(standing.clicks > 0, "First click", at("affiliates"), "Open an affiliate’s link"),
         step(standing.conversions > 0, "First sale", "/docs/api".into(), "Report a sale with your key"),

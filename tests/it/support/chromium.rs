@@ -122,6 +122,28 @@ impl Window {
     }
 }
 
+/// What a story on somebody else's site needs.
+impl Window {
+    /// The site at that base may be asked too.
+    pub fn expect(&self, base: &str) {
+        self.traffic().expect(base.to_owned());
+    }
+
+    /// Is another browser by name: this one's own says that no person looks.
+    pub async fn calls_itself(&self, user_agent: &str) {
+        self.session.devtools("Network.setUserAgentOverride", json!({ "userAgent": user_agent })).await;
+    }
+
+    /// What the page's script says, waited for until it is something.
+    pub async fn asks(&self, script: &str) -> Value {
+        self.until(&format!("answers {script}"), async || {
+            let said = self.read(script, &[]).await;
+            if said.is_null() || said == "" { Err(said.to_string()) } else { Ok(said) }
+        })
+        .await
+    }
+}
+
 /// How the verbs look, wait, check and fail.
 impl Window {
     pub(super) fn traffic(&self) -> std::sync::MutexGuard<'_, Traffic> {

@@ -30,9 +30,16 @@ pub struct Weights {
 pub struct Traffic {
     loads: BTreeMap<String, Load>,
     faults: Vec<String>,
+    /// Other sites that the story is about too.
+    beside: Vec<String>,
 }
 
 impl Traffic {
+    /// From now on requests to that site are nothing strange.
+    pub fn expect(&mut self, base: String) {
+        self.beside.push(base);
+    }
+
     /// Takes in an entry of the performance log of a window that shows the site at that base.
     pub fn read(&mut self, entry: &Value, base: &str) {
         let message: Value = serde_json::from_str(entry["message"].as_str().unwrap_or_default()).unwrap_or_default();
@@ -46,7 +53,8 @@ impl Traffic {
                 if !url.starts_with("http") && !url.starts_with("ws") {
                     return;
                 }
-                if !url.starts_with(&format!("{base}/")) {
+                let is_of = |base: &str| url.strip_prefix(base).is_some_and(|path| path.starts_with('/'));
+                if !is_of(base) && !self.beside.iter().any(|base| is_of(base)) {
                     self.faults.push(format!("a request to another host: {url}"));
                 }
                 let load = self.loads.entry(id).or_default();
