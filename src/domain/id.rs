@@ -54,6 +54,7 @@ kinds! {
     Key "key_" "keyId" "key";
     Link "link_" "linkId" "link";
     Program "prog_" "programId" "program";
+    ProviderEvent "pevt_" "eventId" "event";
     Refund "ref_" "refundId" "refund";
 }
 
@@ -69,6 +70,7 @@ pub type ConversionId = Id<Conversion>;
 pub type KeyId = Id<Key>;
 pub type LinkId = Id<Link>;
 pub type ProgramId = Id<Program>;
+pub type ProviderEventId = Id<ProviderEvent>;
 pub type RefundId = Id<Refund>;
 
 impl<K> Id<K> {

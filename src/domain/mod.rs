@@ -21,6 +21,7 @@ pub mod one_time_link;
 pub mod payment;
 pub mod period;
 pub mod program;
+pub mod providers;
 pub mod refund;
 pub mod role;
 pub mod standing;
