@@ -9,7 +9,7 @@ use sqlx::{
 };
 
 use crate::domain::{
-    affiliate, attribution, commission, id::Id, key, locale, message, money::Currency, one_time_link, role, standing,
+    affiliate, attribution, commission, id::Id, key, locale, message, money::Currency, one_time_link, providers, role, standing,
     time::Time,
 };
 
@@ -72,6 +72,9 @@ words!(
     locale::Theme,
     message::Kind,
     one_time_link::Purpose,
+    providers::Provider,
+    providers::State,
+    providers::reversal::Kind,
     role::Role,
     standing::BlockedAs
 );
