@@ -14,6 +14,10 @@ pub mod links;
 pub mod mails;
 pub mod one_time_links;
 pub mod programs;
+pub mod provider_connections;
+pub mod provider_effects;
+pub mod provider_events;
+pub mod provider_settlement;
 pub mod refunds;
 pub mod team;
 pub mod two_steps;
@@ -25,6 +29,7 @@ use crate::{
         Issue,
         id::{AccountId, Id, Ids, KeyId, Kind},
         program::Program,
+        providers::Provider,
         time::Time,
     },
     secret::SecretKey,
@@ -37,6 +42,8 @@ pub enum Actor {
     Key(KeyId),
     Account(AccountId),
     CommandLine,
+    /// A payment provider, by an event of its.
+    Provider(Provider),
 }
 
 impl fmt::Display for Actor {
@@ -45,6 +52,7 @@ impl fmt::Display for Actor {
             Self::Key(id) => write!(f, "key:{id}"),
             Self::Account(id) => write!(f, "account:{id}"),
             Self::CommandLine => f.write_str("command line"),
+            Self::Provider(provider) => write!(f, "provider:{provider}"),
         }
     }
 }

@@ -32,6 +32,7 @@ mod form;
 mod guard;
 mod health;
 mod home;
+mod hooks;
 mod html;
 mod input;
 mod invitations;
@@ -221,6 +222,7 @@ fn portal(app: &App) -> Router<App> {
 fn public(app: &App) -> Router<App> {
     Router::new()
         .route("/r/{program}/{code}", get(links::follow))
+        .route("/hooks/{program}/{provider}", post(hooks::receive))
         .route("/unsubscribe/{token}", get(unsubscribe::show).post(unsubscribe::create))
         .route("/healthz", get(health::up))
         .route("/readyz", get(health::ready))
