@@ -103,13 +103,14 @@ pub async fn name(tx: &mut Tx, actor: &str) -> Result<String, store::Error> {
 }
 
 /// What the page lets one choose: the nouns of actions.
-const ABOUT: [(&str, &str); 6] = [
+const ABOUT: [(&str, &str); 7] = [
     ("", "Everything"),
     ("affiliate", "Affiliates"),
     ("commission", "Commissions"),
     ("conversion", "Sales and refunds"),
     ("program", "Settings"),
     ("key", "API keys"),
+    ("provider", "Payment providers"),
 ];
 const AT_ONCE: i64 = 50;
 

@@ -44,7 +44,9 @@ mod links;
 pub mod menu;
 mod once;
 pub mod openapi;
+mod payments;
 mod program;
+mod provider_inbox;
 mod public;
 mod qr;
 mod referrals;
@@ -135,6 +137,12 @@ pages! {
         .route("/settings/{part}", get(settings::show).post(settings::update))
         .route("/keys", get(keys::index).post(keys::create))
         .route("/keys/{id}/revocation", post(keys::revoke))
+        .route("/payments", get(payments::index))
+        .route("/payments/{provider}", get(payments::show).post(payments::connect))
+        .route("/payments/{provider}/disconnection", post(payments::disconnect))
+        .route("/payments/events", get(provider_inbox::index))
+        .route("/payments/events/{id}", get(provider_inbox::show))
+        .route("/payments/events/{id}/run", post(provider_inbox::run))
         .route("/audit", get(audit::index))
         .route("/search", get(search::index))
         .route("/affiliates/invite", get(invitations::show).post(invitations::send))
