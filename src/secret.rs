@@ -10,7 +10,10 @@ use chacha20poly1305::{
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::domain::{Issue, key::hex};
+use crate::domain::{
+    Issue,
+    key::{hex, unhex},
+};
 
 /// Bytes of a sealed text's nonce: random ones never meet.
 const NONCE: usize = 24;
@@ -32,7 +35,7 @@ impl SecretKey {
         if text.len() != 64 || !text.is_ascii() {
             return Err(issue());
         }
-        let bytes = from_hex(text).and_then(|bytes| bytes.try_into().ok()).ok_or_else(issue)?;
+        let bytes = unhex(text).and_then(|bytes| bytes.try_into().ok()).ok_or_else(issue)?;
         Ok(Self::new(bytes))
     }
 
@@ -67,18 +70,10 @@ impl SecretKey {
 
     /// What was sealed; `None` where it was sealed for another purpose, with another secret, or changed.
     pub fn open(&self, purpose: &str, sealed: &str) -> Option<Vec<u8>> {
-        let bytes = from_hex(sealed)?;
+        let bytes = unhex(sealed)?;
         let (nonce, sealed) = bytes.split_first_chunk::<NONCE>()?;
         self.cipher().decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: purpose.as_bytes() }).ok()
     }
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || !text.len().is_multiple_of(2) {
-        return None;
-    }
-    let pairs = text.as_bytes().chunks(2);
-    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 impl fmt::Debug for SecretKey {

@@ -56,6 +56,7 @@ kinds! {
     Key "key_" "keyId" "key";
     Link "link_" "linkId" "link";
     Program "prog_" "programId" "program";
+    ProviderEvent "pevt_" "eventId" "event";
     Refund "ref_" "refundId" "refund";
     Rule "rule_" "ruleId" "rule";
 }
@@ -74,6 +75,7 @@ pub type GroupId = Id<Group>;
 pub type KeyId = Id<Key>;
 pub type LinkId = Id<Link>;
 pub type ProgramId = Id<Program>;
+pub type ProviderEventId = Id<ProviderEvent>;
 pub type RefundId = Id<Refund>;
 pub type RuleId = Id<Rule>;
 

@@ -23,6 +23,7 @@ pub mod payment;
 pub mod period;
 pub mod products;
 pub mod program;
+pub mod providers;
 pub mod refund;
 pub mod role;
 pub mod rules;

@@ -16,6 +16,10 @@ pub mod links;
 pub mod mails;
 pub mod one_time_links;
 pub mod programs;
+pub mod provider_connections;
+pub mod provider_effects;
+pub mod provider_events;
+pub mod provider_settlement;
 pub mod refunds;
 pub mod team;
 pub mod tracking;
@@ -28,6 +32,7 @@ use crate::{
         Issue,
         id::{AccountId, Id, Ids, KeyId, Kind},
         program::Program,
+        providers::Provider,
         time::Time,
     },
     secret::SecretKey,
@@ -40,6 +45,8 @@ pub enum Actor {
     Key(KeyId),
     Account(AccountId),
     CommandLine,
+    /// A payment provider, by an event of its.
+    Provider(Provider),
 }
 
 impl fmt::Display for Actor {
@@ -48,6 +55,7 @@ impl fmt::Display for Actor {
             Self::Key(id) => write!(f, "key:{id}"),
             Self::Account(id) => write!(f, "account:{id}"),
             Self::CommandLine => f.write_str("command line"),
+            Self::Provider(provider) => write!(f, "provider:{provider}"),
         }
     }
 }

@@ -73,11 +73,11 @@ fn key_taken() -> Refusal {
 /// Undoes a refund that came to nothing: it failed, or its dispute was won. Once; whether this was it.
 ///
 /// # Errors
-/// When the program has no refund of that key.
-pub async fn restore(tx: &mut Tx, act: &Act, key: &str, reason: Option<&str>) -> Result<bool, Refusal> {
+/// When the program has no such refund.
+pub async fn restore(tx: &mut Tx, act: &Act, id: RefundId, reason: Option<&str>) -> Result<bool, Refusal> {
     let program = act.program.id;
     let unknown = || Refusal::NotFound("refund");
-    let found = refunds::by_key(tx, program, key).await?.ok_or_else(unknown)?;
+    let found = refunds::by_id(tx, program, id).await?.ok_or_else(unknown)?;
     let sale = conversions::lock(tx, program, found.conversion_id).await?.ok_or_else(unknown)?;
     let so_far = so_far(tx, &sale).await?;
     let back = refund::restore(so_far, found.amount_minor);

@@ -7,13 +7,13 @@ use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
     app::App,
-    domain::{one_time_link::Purpose, time::Time},
+    domain::{id::Id, one_time_link::Purpose, time::Time},
     flows, mail,
     store::{
         Error, applications, idempotency,
         jobs::{self, Job},
         mails::MailId,
-        one_time_links, sessions,
+        one_time_links, provider_events, sessions,
     },
 };
 
@@ -136,6 +136,7 @@ async fn attempt(app: &App, job: &Job) -> Result<(), Error> {
                         idempotency::forget(tx, now).await?;
                         sessions::forget(tx, now).await?;
                         one_time_links::forget(tx, now).await?;
+                        provider_events::forget(tx, now).await?;
                         let late = now.plus_seconds(-60 * Purpose::ConfirmApplication.minutes());
                         applications::forget_unconfirmed(tx, late).await?;
                         jobs::run_again_at(tx, id, now.plus_seconds(SWEEP_EVERY_SECONDS)).await
@@ -150,6 +151,18 @@ async fn attempt(app: &App, job: &Job) -> Result<(), Error> {
                     Box::pin(async move {
                         flows::mails::enqueue_digests(tx, &ids, &secret, now).await?;
                         jobs::run_again_at(tx, id, monday_morning_after(now)).await
+                    })
+                })
+                .await
+        }
+        flows::provider_events::JOB => {
+            let raw = job.key.parse().map_err(|_| Error::Corrupt(format!("event job {}", job.key)))?;
+            let (ids, secret) = (Arc::clone(&app.ids), Arc::clone(&app.secret));
+            app.db
+                .write(move |tx| {
+                    Box::pin(async move {
+                        flows::provider_events::look(tx, &ids, &secret, now, Id::new(raw)).await?;
+                        jobs::done(tx, id).await
                     })
                 })
                 .await

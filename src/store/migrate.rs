@@ -31,6 +31,7 @@ pub const ALL: &[Migration] = migrations![
     5 "0005_affiliate",
     6 "0006_merchant",
     8 "0008_tracking",
+    9 "0009_providers",
     10 "0010_sales",
 ];
 

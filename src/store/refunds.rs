@@ -52,6 +52,17 @@ pub async fn by_key(tx: &mut Tx, program: ProgramId, key: &str) -> Result<Option
     )
 }
 
+pub async fn by_id(tx: &mut Tx, program: ProgramId, id: RefundId) -> Result<Option<Refund>, Error> {
+    fetch_optional!(
+        Refund,
+        tx,
+        "SELECT id, conversion_id, refund_key, amount_minor, reversed_minor, reason, created_at, restored_at, restored_minor
+         FROM refunds WHERE id = $1 AND program_id = $2",
+        id,
+        program
+    )
+}
+
 /// A sale's refunds, oldest first.
 pub async fn of_sale(tx: &mut Tx, sale: ConversionId) -> Result<Vec<Refund>, Error> {
     fetch_all!(

@@ -9,8 +9,8 @@ use sqlx::{
 };
 
 use crate::domain::{
-    affiliate, attribution, commission, id::Id, key, locale, message, money::Currency, one_time_link, role, standing,
-    time::Time, tracking,
+    affiliate, attribution, commission, id::Id, key, locale, message, money::Currency, one_time_link, providers, role,
+    standing, time::Time, tracking,
 };
 
 /// A type that is stored as another: how it becomes that, and how it comes back.
@@ -73,6 +73,9 @@ words!(
     locale::Theme,
     message::Kind,
     one_time_link::Purpose,
+    providers::Provider,
+    providers::State,
+    providers::reversal::Kind,
     role::Role,
     standing::BlockedAs,
     tracking::Sign

@@ -9,6 +9,7 @@ use crate::{
     app::App,
     domain::{
         id::{self, Id},
+        providers::Provider,
         time::Time,
     },
     store::{self, Tx, accounts, audit, keys},
@@ -93,6 +94,7 @@ pub async fn name(tx: &mut Tx, actor: &str) -> Result<String, store::Error> {
             let id: Id<id::Key> = Id::parse(id).unwrap_or(Id::new(0));
             keys::name(tx, id).await?.map_or_else(|| "An API key".into(), |name| format!("API key “{name}”"))
         }
+        Some(("provider", word)) => Provider::parse(word).map_or_else(|_| actor.to_owned(), |one| one.label().into()),
         _ => match actor {
             "command line" => "The command line".into(),
             other => other.to_owned(),
@@ -101,13 +103,14 @@ pub async fn name(tx: &mut Tx, actor: &str) -> Result<String, store::Error> {
 }
 
 /// What the page lets one choose: the nouns of actions.
-const ABOUT: [(&str, &str); 6] = [
+const ABOUT: [(&str, &str); 7] = [
     ("", "Everything"),
     ("affiliate", "Affiliates"),
     ("commission", "Commissions"),
     ("conversion", "Sales and refunds"),
     ("program", "Settings"),
     ("key", "API keys"),
+    ("provider", "Payment providers"),
 ];
 const AT_ONCE: i64 = 50;
 

@@ -33,6 +33,7 @@ mod form;
 mod guard;
 mod health;
 mod home;
+mod hooks;
 mod html;
 mod input;
 mod invitations;
@@ -45,7 +46,9 @@ mod links;
 pub mod menu;
 mod once;
 pub mod openapi;
+mod payments;
 mod program;
+mod provider_inbox;
 mod public;
 mod qr;
 mod referrals;
@@ -147,6 +150,12 @@ pages! {
         .route("/site/allowed", post(site::allow))
         .route("/keys", get(keys::index).post(keys::create))
         .route("/keys/{id}/revocation", post(keys::revoke))
+        .route("/payments", get(payments::index))
+        .route("/payments/{provider}", get(payments::show).post(payments::connect))
+        .route("/payments/{provider}/disconnection", post(payments::disconnect))
+        .route("/payments/events", get(provider_inbox::index))
+        .route("/payments/events/{id}", get(provider_inbox::show))
+        .route("/payments/events/{id}/run", post(provider_inbox::run))
         .route("/audit", get(audit::index))
         .route("/search", get(search::index))
         .route("/affiliates/invite", get(invitations::show).post(invitations::send))
@@ -237,6 +246,7 @@ fn public(app: &App) -> Router<App> {
         .route("/t.js", get(script::show).layer(CompressionLayer::new()))
         .route("/t/click", post(tracking::click).options(tracking::preflight))
         .route("/t/lead", post(tracking::lead).options(tracking::preflight))
+        .route("/hooks/{program}/{provider}", post(hooks::receive))
         .route("/unsubscribe/{token}", get(unsubscribe::show).post(unsubscribe::create))
         .route("/healthz", get(health::up))
         .route("/readyz", get(health::ready))

@@ -1,6 +1,9 @@
 //! Refunds: what they take back, from whom, and only once.
 
-use offshoot::flows::{Actor, refunds};
+use offshoot::{
+    flows::{Actor, refunds},
+    store::refunds as recorded,
+};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Site};
@@ -254,9 +257,14 @@ async fn rival_refunds_never_take_more_than_there_is() {
 impl Sold {
     /// What a provider's event does when a refund fails or its dispute is won.
     async fn restore(&self, key: &'static str) -> bool {
+        let program = self.site.program.id;
         let act = self.site.app.act(self.site.program.clone(), Actor::CommandLine);
-        let done =
-            self.site.app.db.write(move |tx| Box::pin(async move { refunds::restore(tx, &act, key, None).await }));
+        let done = self.site.app.db.write(move |tx| {
+            Box::pin(async move {
+                let refund = recorded::by_key(tx, program, key).await?.unwrap();
+                refunds::restore(tx, &act, refund.id, None).await
+            })
+        });
         done.await.unwrap()
     }
 }

@@ -23,8 +23,9 @@ fn migrations(engine: &str) -> Vec<String> {
 fn both_engines_have_the_same_migrations() {
     let names = migrations("sqlite");
     assert_eq!(names, migrations("postgres"));
-    for (n, name) in names.iter().enumerate() {
-        assert!(name.starts_with(&format!("{:04}_", n + 1)), "{name} is out of turn");
+    let numbers: Vec<i64> = names.iter().map(|name| name[..4].parse().unwrap()).collect();
+    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "no number comes twice: {names:?}");
+    for name in &names {
         assert_eq!(Path::new(name).extension().unwrap(), "sql");
     }
 }
@@ -34,7 +35,8 @@ async fn every_migration_is_applied() {
     let site = Site::start().await;
     let applied = site.database.number("SELECT COUNT(*) FROM schema_migrations").await;
     assert_eq!(usize::try_from(applied).unwrap(), migrations("sqlite").len());
-    assert_eq!(site.database.number("SELECT MAX(version) FROM schema_migrations").await, applied);
+    let last = migrations("sqlite").last().map(|name| name[..4].parse().unwrap());
+    assert_eq!(Some(site.database.number("SELECT MAX(version) FROM schema_migrations").await), last);
 }
 
 /// What a column is, in words that both engines share: its kind and whether it may be empty.

@@ -29,7 +29,7 @@ use crate::{
 fn account(me: &Caller) -> Option<AccountId> {
     match me.actor {
         Actor::Account(account) => Some(account),
-        Actor::Key(_) | Actor::CommandLine => None,
+        Actor::Key(_) | Actor::CommandLine | Actor::Provider(_) => None,
     }
 }
 

@@ -1,0 +1,371 @@
+//! What an event of a payment provider does to the program: sales and refunds go through the same flows as those of
+//! the API. Everything here may be done again, and in any order.
+
+use serde_json::{Map, Value};
+
+use super::{
+    Act, Refusal,
+    conversions::{self, Customer},
+    provider_events::{self, Outcome},
+    provider_settlement,
+};
+use crate::{
+    domain::{
+        attribution::Click,
+        code::Code,
+        id::{ClickId, ConversionId, ProviderEventId},
+        providers::{
+            Bind, Effect, Evidence, Provider, Sale, State,
+            reversal::{Fact, Kind},
+        },
+        text,
+        time::Time,
+    },
+    store::{
+        Error, Tx, clicks, codes, commissions, coupons, provider_events as inbox,
+        provider_payments::{self, Binding, Payment},
+    },
+};
+
+const NOBODY: &str = "No affiliate: no click and no referral code came with it, and the customer is nobody's yet. \
+                      If that is told later, this event runs again by itself.";
+const NO_EVIDENCE: &str = "Neither its click nor its code is one of this program's.";
+
+/// An event that is being looked at.
+#[derive(Clone, Copy)]
+pub struct Cause<'a> {
+    pub act: &'a Act,
+    pub provider: Provider,
+    pub event: ProviderEventId,
+}
+
+/// Evidence that is known here.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    click: Option<ClickId>,
+    code: Option<String>,
+    coupon: Option<String>,
+}
+
+/// Why a sale was not recorded: in words, and whether somebody should look at it.
+struct Unsold {
+    state: State,
+    why: String,
+}
+
+impl Cause<'_> {
+    /// Does it; what came of that.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn apply(self, tx: &mut Tx, effect: Effect) -> Result<Outcome, Error> {
+        let refund = |amount, holds| Fact { kind: Kind::Refund, amount, holds };
+        let dispute = |amount, holds| Fact { kind: Kind::Dispute, amount, holds };
+        match effect {
+            Effect::Sale(sale) => self.sale(tx, &sale).await,
+            Effect::Bind(bind) => self.bind(tx, &bind, "Bound").await,
+            Effect::Lead(bind) => self.bind(tx, &bind, "A trial began; bound").await,
+            Effect::Same(objects) => self.same(tx, &objects).await,
+            Effect::Refund { key, of, amount } => self.reverse(tx, &key, &of, refund(amount, true)).await,
+            Effect::RefundFailed { key, of } => self.reverse(tx, &key, &of, refund(0, false)).await,
+            Effect::RefundedSoFar { key, of, amount } => {
+                self.reverse(tx, &key, &of, Fact { kind: Kind::SoFar, amount, holds: true }).await
+            }
+            Effect::DisputeOpened { key, of, amount } | Effect::DisputeLost { key, of, amount } => {
+                self.reverse(tx, &key, &of, dispute(amount, true)).await
+            }
+            Effect::DisputeWon { key, of } => self.reverse(tx, &key, &of, dispute(0, false)).await,
+            Effect::SubscriptionEnded { subscription, at } => self.end(tx, &subscription, at).await,
+            Effect::CouponGone { code } => {
+                Ok(Outcome::not(State::Ignored, format!("No affiliate has the code “{}”.", text::cut(&code, 64))))
+            }
+        }
+    }
+
+    async fn payment(self, tx: &mut Tx, objects: &[String]) -> Result<Payment, Error> {
+        provider_payments::of(tx, self.act.id(), self.act.program.id, self.provider, objects).await
+    }
+
+    /// In the program's currency: `USD 20.00`.
+    fn money(self, minor: i64) -> String {
+        let currency = self.act.program.currency;
+        format!("{} {}", currency.code(), currency.of(minor))
+    }
+
+    /// The page of the sale's commission.
+    async fn page(self, tx: &mut Tx, conversion: ConversionId) -> Result<Option<String>, Error> {
+        let found = commissions::of_sale(tx, self.act.program.id, conversion).await?;
+        Ok(found.map(|commission| format!("commissions/{}", commission.id)))
+    }
+
+    /// This event runs again when something is told of one of these.
+    async fn wait_for(self, tx: &mut Tx, objects: impl IntoIterator<Item = &String>) -> Result<(), Error> {
+        for object in objects {
+            inbox::wait_for(tx, self.act.program.id, self.provider, object, self.event).await?;
+        }
+        Ok(())
+    }
+
+    /// Something is told of these now.
+    async fn wake(self, tx: &mut Tx, objects: impl IntoIterator<Item = &String>) -> Result<(), Error> {
+        for object in objects {
+            for event in inbox::awaiting(tx, self.act.program.id, self.provider, object).await? {
+                if event != self.event {
+                    inbox::reopen(tx, event).await?;
+                    provider_events::enqueue(tx, &self.act.ids, self.act.now, event).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Something is told of a payment, by whichever of its names.
+    async fn wake_payment(self, tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
+        let objects = provider_payments::objects(tx, payment.id).await?;
+        self.wake(tx, &objects).await
+    }
+
+    async fn sale(self, tx: &mut Tx, sale: &Sale) -> Result<Outcome, Error> {
+        let program = &self.act.program;
+        if sale.currency != program.currency {
+            let (paid, counted) = (sale.currency.code(), program.currency.code());
+            let why = format!("It was paid in {paid}, and this program counts in {counted}: it is not converted.");
+            return Ok(Outcome::not(State::Failed, why));
+        }
+        let mut payment = self.payment(tx, &sale.objects).await?;
+        if payment.amount_minor.is_none() {
+            (payment.paid_minor, payment.amount_minor) = (Some(sale.paid), Some(sale.amount));
+            provider_payments::save(tx, &payment).await?;
+        }
+        if payment.conversion_id.is_none() {
+            match self.sell(tx, sale).await? {
+                Ok(conversion) => payment.conversion_id = Some(conversion),
+                Err(Unsold { state, why }) => {
+                    let who = [&sale.subscription, &sale.customer.object];
+                    self.wait_for(tx, who.into_iter().flatten()).await?;
+                    self.wake_payment(tx, &payment).await?;
+                    return Ok(Outcome::not(state, why));
+                }
+            }
+            provider_payments::save(tx, &payment).await?;
+        }
+        provider_settlement::settle(tx, self.act, self.provider, &payment).await?;
+        self.wake_payment(tx, &payment).await?;
+        let Some(conversion) = payment.conversion_id else { return Ok(Outcome::not(State::Ignored, NOBODY)) };
+        let found = crate::store::conversions::by_id(tx, program.id, conversion).await?;
+        let to = found.map(|found| format!(", credited to {}", found.referral_code)).unwrap_or_default();
+        let words = format!("Sale of {} recorded as {}{to}.", self.money(sale.amount), sale.key);
+        Ok(Outcome::done(words, self.page(tx, conversion).await?))
+    }
+
+    /// Records the sale, if it is somebody's.
+    async fn sell(self, tx: &mut Tx, sale: &Sale) -> Result<Result<ConversionId, Unsold>, Error> {
+        let unsold = |state, why: &str| Ok(Err(Unsold { state, why: why.to_owned() }));
+        let bindings = self.bindings(tx, sale).await?;
+        let ended = bindings.iter().filter_map(|binding| binding.ended_at).min();
+        if sale.is_recurring && ended.is_some_and(|ended| sale.occurred_at.is_some_and(|paid| paid > ended)) {
+            return unsold(State::Ignored, "Its subscription had ended by then.");
+        }
+        let own = self.known(tx, &sale.evidence).await?;
+        let bound = bindings.into_iter().find(|binding| binding.code.is_some());
+        let is_unknown = own.is_err();
+        let Known { click, code, coupon } = match (own, bound) {
+            (Ok(Some(own)), _) => own,
+            (Ok(None) | Err(()), Some(bound)) => Known { click: bound.click_id, code: bound.code, coupon: None },
+            // The customer may be known from before by other means.
+            (Err(()) | Ok(None), None) => Known::default(),
+        };
+        let (order, act) = (text::cut(&sale.key, 255).to_owned(), self.act);
+        let new = conversions::Sale {
+            click,
+            code,
+            coupon,
+            amount: sale.currency.of(sale.amount),
+            order: Some(order),
+            customer: Some(customer(&sale.customer)),
+            products: products(sale),
+            is_renewal: sale.is_recurring,
+        };
+        // Deciding writes nothing, so that a refusal leaves nothing behind.
+        match conversions::decide(tx, act, &new).await {
+            Ok(_) => {}
+            Err(refusal) if conversions::names_nobody(&refusal) => {
+                return if is_unknown { unsold(State::Failed, NO_EVIDENCE) } else { unsold(State::Ignored, NOBODY) };
+            }
+            Err(refusal) => return unsold_because(refusal).map(Err),
+        }
+        let (recorded, _) = match conversions::record(tx, act, new).await {
+            Ok(recorded) => recorded,
+            Err(refusal) => return unsold_because(refusal).map(Err),
+        };
+        let to = (recorded.click_id, recorded.referral_code.as_str());
+        for object in [&sale.subscription, &sale.customer.object].into_iter().flatten() {
+            provider_payments::bind(tx, act.program.id, self.provider, object, to, act.now).await?;
+        }
+        Ok(Ok(recorded.id))
+    }
+
+    /// Whose the subscription is, then whose the customer is.
+    async fn bindings(self, tx: &mut Tx, sale: &Sale) -> Result<Vec<Binding>, Error> {
+        let mut found = Vec::new();
+        for object in [&sale.subscription, &sale.customer.object].into_iter().flatten() {
+            found.extend(provider_payments::binding(tx, self.act.program.id, self.provider, object).await?);
+        }
+        Ok(found)
+    }
+
+    /// What of the evidence this program knows; `Err` where something is named that it does not know.
+    async fn known(self, tx: &mut Tx, evidence: &Evidence) -> Result<Result<Option<Known>, ()>, Error> {
+        let mut known = Known::default();
+        let hints = evidence.click.as_ref().or(evidence.hint.as_ref());
+        if let Some(click) = hints.and_then(|text| ClickId::parse(text).ok())
+            && clicks::affiliate(tx, self.act.program.id, click).await?.is_some()
+        {
+            known.click = Some(click);
+        }
+        for text in [&evidence.code, &evidence.hint].into_iter().flatten() {
+            if let (None, Ok(code)) = (&known.code, Code::parse(text))
+                && codes::owner(tx, self.act.program.id, &code).await?.is_some()
+            {
+                known.code = Some(text.clone());
+            } else if let (None, Ok(code)) = (&known.coupon, Code::parse(text))
+                && coupons::owner(tx, self.act.program.id, &code).await?.is_some()
+            {
+                known.coupon = Some(text.clone());
+            }
+        }
+        Ok(match (&known, evidence.click.is_some() || evidence.code.is_some()) {
+            (Known { click: None, code: None, coupon: None }, true) => Err(()),
+            (Known { click: None, code: None, coupon: None }, false) => Ok(None),
+            _ => Ok(Some(known)),
+        })
+    }
+
+    async fn bind(self, tx: &mut Tx, bind: &Bind, words: &str) -> Result<Outcome, Error> {
+        let act = self.act;
+        let known = match self.known(tx, &bind.evidence).await? {
+            Ok(Some(known)) => known,
+            Ok(None) => return Ok(Outcome::not(State::Ignored, "No click and no known referral code came with it.")),
+            Err(()) => return Ok(Outcome::not(State::Failed, NO_EVIDENCE)),
+        };
+        let mut by = None;
+        if let Some(id) = known.click
+            && let Some(affiliate) = clicks::affiliate(tx, act.program.id, id).await?
+            && let Some(named) = codes::named_by_id(tx, act.program.id, affiliate).await?
+        {
+            let click = Click { id, by: named };
+            by = click.is_within(act.program.attribution_days, act.now).then_some((Some(id), click.by.code));
+        }
+        if by.is_none() {
+            by = known.code.map(|code| (None, code));
+        }
+        let Some((click, code)) = by else {
+            let why = format!("Its click is older than the {} days that a click counts.", act.program.attribution_days);
+            return Ok(Outcome::not(State::Ignored, why));
+        };
+        let objects: Vec<_> = [&bind.subscription, &bind.customer.object].into_iter().flatten().collect();
+        for object in &objects {
+            provider_payments::bind(tx, act.program.id, self.provider, object, (click, &code), act.now).await?;
+        }
+        let names = objects.iter().map(|object| object.as_str()).collect::<Vec<_>>().join(" and ");
+        self.wake(tx, objects).await?;
+        Ok(Outcome::done(format!("{words} {names} to {code}: what they pay is credited there."), None))
+    }
+
+    async fn same(self, tx: &mut Tx, objects: &[String]) -> Result<Outcome, Error> {
+        let payment = self.payment(tx, objects).await?;
+        provider_settlement::settle(tx, self.act, self.provider, &payment).await?;
+        self.wake_payment(tx, &payment).await?;
+        let page = match payment.conversion_id {
+            Some(conversion) => self.page(tx, conversion).await?,
+            None => None,
+        };
+        Ok(Outcome::done(format!("Noted that {} are one payment.", objects.join(", ")), page))
+    }
+
+    async fn reverse(self, tx: &mut Tx, key: &str, of: &[String], fact: Fact) -> Result<Outcome, Error> {
+        let payment = self.payment(tx, of).await?;
+        provider_payments::take_back(tx, payment.id, key, fact).await?;
+        let all = provider_payments::objects(tx, payment.id).await?;
+        match (payment.conversion_id, payment.amount_minor) {
+            (Some(conversion), _) => {
+                let taken = provider_settlement::settle(tx, self.act, self.provider, &payment).await?;
+                let amount = payment.amount_minor.unwrap_or(0);
+                let words = format!("{} of the sale of {} is taken back now.", self.money(taken), self.money(amount));
+                Ok(Outcome::done(words, self.page(tx, conversion).await?))
+            }
+            (None, Some(_)) => {
+                self.wait_for(tx, &all).await?;
+                Ok(Outcome::not(State::Ignored, "Its sale is credited to nobody, so there is nothing to take back."))
+            }
+            (None, None) => {
+                self.wait_for(tx, &all).await?;
+                let why = "Its sale has not been counted yet. As soon as it is, this is taken back from it.";
+                Ok(Outcome::not(State::Waiting, why))
+            }
+        }
+    }
+
+    async fn end(self, tx: &mut Tx, subscription: &str, at: Option<Time>) -> Result<Outcome, Error> {
+        let (program, now) = (self.act.program.id, self.act.now);
+        let bound = provider_payments::binding(tx, program, self.provider, subscription).await?;
+        provider_payments::end(tx, program, self.provider, subscription, at.unwrap_or(now), now).await?;
+        Ok(match bound.and_then(|bound| bound.code) {
+            Some(code) => Outcome::done(format!("{subscription} ended: {code} earns nothing more by it."), None),
+            None => Outcome::not(State::Ignored, "No affiliate brought this customer."),
+        })
+    }
+}
+
+/// The flow's own words as a sentence.
+fn unsold_because(refusal: Refusal) -> Result<Unsold, Error> {
+    match refusal {
+        Refusal::Store(error) => Err(error),
+        Refusal::NotFound(noun) => {
+            Ok(Unsold { state: State::Failed, why: format!("Its {noun} is not one of this program's.") })
+        }
+        Refusal::Field { field: "orderId", issue } => {
+            Ok(Unsold { state: State::Failed, why: format!("An order of that name {issue}.") })
+        }
+        Refusal::Field { issue, .. } => {
+            let is_late = issue.0.contains("attribution window");
+            let state = if is_late { State::Ignored } else { State::Failed };
+            Ok(Unsold { state, why: format!("Not credited: {issue}.") })
+        }
+    }
+}
+
+/// By the merchant's own id, else by the address, else by the provider's.
+fn customer(who: &crate::domain::providers::Customer) -> Customer {
+    let mut json = Map::new();
+    let id = who.own_id.as_ref().or(who.object.as_ref());
+    for (name, value) in [("id", id), ("email", who.email.as_ref())] {
+        if let Some(value) = value {
+            json.insert(name.into(), Value::String(value.clone()));
+        }
+    }
+    // The provider's own id is nothing that the merchant would name them by.
+    let object = who.object.as_ref().filter(|_| who.email.is_none());
+    let id = who.own_id.as_ref().or(object).cloned();
+    Customer { json: Value::Object(json).to_string(), id, email: who.email.clone() }
+}
+
+fn products(sale: &Sale) -> Option<String> {
+    let line = |product: &crate::domain::providers::Product| {
+        let mut line = Map::new();
+        for (name, value) in [("id", &product.id), ("name", &product.name)] {
+            if let Some(value) = value {
+                line.insert(name.into(), Value::String(value.clone()));
+            }
+        }
+        if let Some(quantity) = product.quantity {
+            line.insert("quantity".into(), quantity.into());
+        }
+        if let Some(Ok(amount)) = product.amount.map(|minor| sale.currency.of(minor).to_string().parse()) {
+            line.insert("amount".into(), Value::Number(amount));
+        }
+        Value::Object(line)
+    };
+    let lines: Vec<_> = sale.products.iter().take(100).map(line).collect();
+    (!lines.is_empty()).then(|| Value::Array(lines).to_string())
+}

@@ -1,0 +1,111 @@
+//! What is taken back of a payment, brought to what is known of its refunds and disputes: more is refunded, or what
+//! was refunded is given back, through the same flow as a refund by hand.
+
+use super::{
+    Act, Refusal,
+    refunds::{self, NewRefund},
+};
+use crate::{
+    domain::{
+        id::{ConversionId, RefundId},
+        providers::{
+            Provider,
+            reversal::{self, Kind},
+        },
+    },
+    store::{
+        Error, Tx, conversions,
+        provider_payments::{self, Payment},
+        refunds as recorded,
+    },
+};
+
+/// Takes back what is to be taken back of the payment's sale, if it is one; how much that is now, in minor units.
+///
+/// # Errors
+/// The database's.
+pub async fn settle(tx: &mut Tx, act: &Act, provider: Provider, payment: &Payment) -> Result<i64, Error> {
+    let (Some(paid), Some(amount), Some(conversion)) =
+        (payment.paid_minor, payment.amount_minor, payment.conversion_id)
+    else {
+        return Ok(0);
+    };
+    let known = provider_payments::reversals(tx, payment.id).await?;
+    let facts: Vec<_> = known.iter().map(|reversal| reversal.fact()).collect();
+    let target = reversal::taken_back(reversal::Payment { paid, amount }, &facts);
+    let applied = provider_payments::refunds(tx, payment.id).await?;
+    let mut taken: i64 = applied.iter().map(|(_, amount)| amount).sum();
+    for (refund, amount) in applied {
+        if taken <= target {
+            break;
+        }
+        if restore(tx, act, refund).await? {
+            provider_payments::restored(tx, refund).await?;
+            taken -= amount;
+        }
+    }
+    let mut keys = known.iter().filter(|reversal| reversal.holds).rev();
+    while taken < target {
+        let Some(by) = keys.next() else {
+            taken += take(tx, act, payment, conversion, target - taken, None, reason(provider, None)).await?;
+            break;
+        };
+        match recorded::by_key(tx, act.program.id, &by.key).await? {
+            // The merchant told it by the API too, under the same name.
+            Some(told) if told.conversion_id == conversion && told.restored_at.is_none() => {
+                let is_new = provider_payments::applied(tx, payment.id, told.id, told.amount_minor).await?;
+                taken += if is_new { told.amount_minor } else { 0 };
+            }
+            Some(_) => {}
+            None => {
+                let (key, reason) = (Some(by.key.clone()), reason(provider, Some(by.kind)));
+                taken += take(tx, act, payment, conversion, target - taken, key, reason).await?;
+                break;
+            }
+        }
+    }
+    Ok(taken)
+}
+
+fn reason(provider: Provider, kind: Option<Kind>) -> String {
+    let what = if kind == Some(Kind::Dispute) { "Disputed" } else { "Refunded" };
+    match provider {
+        Provider::Generic => format!("{what}, as your server told"),
+        named => format!("{what} at {}", named.label()),
+    }
+}
+
+/// Refunds that much of the sale, or what is left of it; how much.
+async fn take(
+    tx: &mut Tx,
+    act: &Act,
+    payment: &Payment,
+    conversion: ConversionId,
+    amount: i64,
+    key: Option<String>,
+    reason: String,
+) -> Result<i64, Error> {
+    let Some(sale) = conversions::lock(tx, act.program.id, conversion).await? else { return Ok(0) };
+    let amount = amount.min(sale.amount_minor - sale.refunded_minor);
+    if amount <= 0 {
+        return Ok(0);
+    }
+    let new = NewRefund { conversion, amount: Some(amount), key, reason: Some(reason) };
+    match refunds::record(tx, act, new).await {
+        Ok((refund, ..)) => {
+            provider_payments::applied(tx, payment.id, refund.id, refund.amount_minor).await?;
+            Ok(refund.amount_minor)
+        }
+        Err(Refusal::Store(error)) => Err(error),
+        Err(refusal) => Err(Error::Corrupt(format!("a refund that fits was refused: {refusal}"))),
+    }
+}
+
+/// Gives back what the refund took; whether this did.
+async fn restore(tx: &mut Tx, act: &Act, refund: RefundId) -> Result<bool, Error> {
+    match refunds::restore(tx, act, refund, None).await {
+        Ok(restored) => Ok(restored),
+        Err(Refusal::Store(error)) => Err(error),
+        Err(refusal) => Err(Error::Corrupt(format!("a refund that was recorded cannot be undone: {refusal}"))),
+    }
+}
