@@ -10,7 +10,10 @@ use chacha20poly1305::{
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::domain::{Issue, key::{hex, unhex}};
+use crate::domain::{
+    Issue,
+    key::{hex, unhex},
+};
 
 /// Bytes of a sealed text's nonce: random ones never meet.
 const NONCE: usize = 24;

@@ -25,13 +25,7 @@ fn purpose(program: ProgramId, provider: Provider) -> String {
 ///
 /// # Errors
 /// When the secret cannot be one.
-pub async fn connect(
-    tx: &mut Tx,
-    act: &Act,
-    provider: Provider,
-    secret: &str,
-    is_test: bool,
-) -> Result<(), Refusal> {
+pub async fn connect(tx: &mut Tx, act: &Act, provider: Provider, secret: &str, is_test: bool) -> Result<(), Refusal> {
     let secret = secret.trim();
     if !(8..=200).contains(&secret.len()) || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Refusal::field("secret", "must be 8 to 200 letters, digits and signs, without spaces"));
@@ -43,7 +37,9 @@ pub async fn connect(
     let sealed = sealed.ok_or_else(|| Refusal::field("secret", "is too long"))?;
     let before = providers::of(tx, act.program.id, provider).await?;
     let before = before.filter(|before| before.secret.is_some());
-    let is_same = before.as_ref().is_some_and(|before| open(act, provider, before.secret.as_ref()).is_some_and(|old| old == secret));
+    let is_same = before
+        .as_ref()
+        .is_some_and(|before| open(act, provider, before.secret.as_ref()).is_some_and(|old| old == secret));
     let (previous, previous_until) = match &before {
         Some(before) if is_same => (before.previous.clone(), before.previous_until),
         Some(before) => (before.secret.clone(), Some(act.now.plus_seconds(OVERLAP_HOURS * 3_600))),

@@ -22,8 +22,7 @@ use crate::{
         time::Time,
     },
     store::{
-        Error, Tx, clicks, codes, commissions,
-        provider_events as inbox,
+        Error, Tx, clicks, codes, commissions, provider_events as inbox,
         provider_payments::{self, Binding, Payment},
     },
 };
@@ -137,17 +136,18 @@ impl Cause<'_> {
             (payment.paid_minor, payment.amount_minor) = (Some(sale.paid), Some(sale.amount));
             provider_payments::save(tx, &payment).await?;
         }
+        let who = || [&sale.subscription, &sale.customer.object].into_iter().flatten();
         if payment.conversion_id.is_none() {
             match self.sell(tx, sale).await? {
                 Ok(conversion) => payment.conversion_id = Some(conversion),
                 Err(Unsold { state, why }) => {
-                    let who = [&sale.subscription, &sale.customer.object];
-                    self.wait_for(tx, who.into_iter().flatten()).await?;
+                    self.wait_for(tx, who()).await?;
                     self.wake_payment(tx, &payment).await?;
                     return Ok(Outcome::not(state, why));
                 }
             }
             provider_payments::save(tx, &payment).await?;
+            self.wake(tx, who()).await?;
         }
         provider_settlement::settle(tx, self.act, self.provider, &payment).await?;
         self.wake_payment(tx, &payment).await?;
@@ -168,11 +168,17 @@ impl Cause<'_> {
         }
         let own = self.known(tx, &sale.evidence).await?;
         let bound = bindings.into_iter().find(|binding| binding.code.is_some());
+        // What is named, and not known here, somebody should look at; and nobody's customers are most of a shop's.
+        let otherwise = match own {
+            Ok(Some(_)) => None,
+            Ok(None) => Some((State::Ignored, NOBODY)),
+            Err(()) => Some((State::Failed, NO_EVIDENCE)),
+        };
+        let is_bound = bound.is_some();
         let Known { click, code } = match (own, bound) {
             (Ok(Some(own)), _) => own,
             (Ok(None) | Err(()), Some(bound)) => Known { click: bound.click_id, code: bound.code },
-            (Err(()), None) => return unsold(State::Failed, NO_EVIDENCE),
-            (Ok(None), None) => return unsold(State::Ignored, NOBODY),
+            (Ok(None) | Err(()), None) => Known::default(),
         };
         let (order, act) = (text::cut(&sale.key, 255).to_owned(), self.act);
         let new = conversions::Sale {
@@ -185,7 +191,11 @@ impl Cause<'_> {
         };
         // Deciding writes nothing, so that a refusal leaves nothing behind.
         if let Err(refusal) = conversions::decide(tx, act, &new).await {
-            return unsold_because(refusal).map(Err);
+            let because = unsold_because(refusal)?;
+            return match otherwise.filter(|_| !is_bound) {
+                Some((state, why)) => unsold(state, why),
+                None => Ok(Err(because)),
+            };
         }
         let (recorded, _) = match conversions::record(tx, act, new).await {
             Ok(recorded) => recorded,
@@ -280,8 +290,7 @@ impl Cause<'_> {
             (Some(conversion), _) => {
                 let taken = provider_settlement::settle(tx, self.act, self.provider, &payment).await?;
                 let amount = payment.amount_minor.unwrap_or(0);
-                let words =
-                    format!("{} of the sale of {} is taken back now.", self.money(taken), self.money(amount));
+                let words = format!("{} of the sale of {} is taken back now.", self.money(taken), self.money(amount));
                 Ok(Outcome::done(words, self.page(tx, conversion).await?))
             }
             (None, Some(_)) => {

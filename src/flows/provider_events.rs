@@ -91,13 +91,7 @@ impl Arrival {
 ///
 /// # Errors
 /// The database's: then nothing is stored.
-pub async fn receive(
-    tx: &mut Tx,
-    ids: &Ids,
-    secret: &SecretKey,
-    now: Time,
-    arrival: &Arrival,
-) -> Result<bool, Error> {
+pub async fn receive(tx: &mut Tx, ids: &Ids, secret: &SecretKey, now: Time, arrival: &Arrival) -> Result<bool, Error> {
     let event = &arrival.event;
     let (state, why) = match &event.reading {
         _ if is_apart(event.mode, arrival.is_test_connection) => (State::Ignored, Some(TEST)),

@@ -9,8 +9,8 @@ use sqlx::{
 };
 
 use crate::domain::{
-    affiliate, attribution, commission, id::Id, key, locale, message, money::Currency, one_time_link, providers, role, standing,
-    time::Time,
+    affiliate, attribution, commission, id::Id, key, locale, message, money::Currency, one_time_link, providers, role,
+    standing, time::Time,
 };
 
 /// A type that is stored as another: how it becomes that, and how it comes back.

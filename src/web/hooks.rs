@@ -14,9 +14,7 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{
-        providers::{Call, Provider, Unsigned},
-    },
+    domain::providers::{Call, Provider, Unsigned},
     flows::{
         provider_connections,
         provider_events::{self, Arrival},

@@ -126,10 +126,16 @@ impl Show {
     /// Where in the provider's own pages this is done.
     fn place(&self) -> &'static str {
         match self.provider {
-            Provider::Stripe => "In Stripe, open Workbench, Webhooks, and add a destination for your account with this address:",
-            Provider::Paddle => "In Paddle, open Developer tools, Notifications, and add a webhook destination with this address:",
+            Provider::Stripe => {
+                "In Stripe, open Workbench, Webhooks, and add a destination for your account with this address:"
+            }
+            Provider::Paddle => {
+                "In Paddle, open Developer tools, Notifications, and add a webhook destination with this address:"
+            }
             Provider::LemonSqueezy => "In Lemon Squeezy, open Settings, Webhooks, and add one with this address:",
-            Provider::Polar => "In Polar, open Settings, Webhooks, and add an endpoint in the raw format with this address:",
+            Provider::Polar => {
+                "In Polar, open Settings, Webhooks, and add an endpoint in the raw format with this address:"
+            }
             Provider::Generic => "Your server sends each event as JSON with POST to this address:",
         }
     }
@@ -139,7 +145,9 @@ impl Show {
         match self.provider {
             Provider::Stripe => "Stripe shows it on the destination’s page; it begins with whsec_.",
             Provider::Paddle => "Paddle shows it when you edit the destination, as “Secret key”; it begins with pdl_.",
-            Provider::LemonSqueezy => "The one that you typed there as “Signing secret”: 8 characters or more, hard to guess.",
+            Provider::LemonSqueezy => {
+                "The one that you typed there as “Signing secret”: 8 characters or more, hard to guess."
+            }
             Provider::Polar | Provider::Generic => "The endpoint’s secret, as it is shown there.",
         }
     }
@@ -147,11 +155,15 @@ impl Show {
     /// What a sale must carry to be somebody's.
     fn evidence(&self) -> &'static str {
         match self.provider {
-            Provider::Stripe => "Give the checkout the click’s id as client_reference_id, or click_id or referral_code as metadata.",
+            Provider::Stripe => {
+                "Give the checkout the click’s id as client_reference_id, or click_id or referral_code as metadata."
+            }
             Provider::Paddle => "Give the checkout click_id or referral_code as custom data.",
             Provider::LemonSqueezy => "Give the checkout click_id or referral_code as custom data.",
             Provider::Polar => "Give the checkout click_id or referral_code as metadata.",
-            Provider::Generic => "Send clickId or referralCode with the first sale; later ones are found by the customer or subscription.",
+            Provider::Generic => {
+                "Send clickId or referralCode with the first sale; later ones are found by the customer or subscription."
+            }
         }
     }
 }
@@ -209,7 +221,8 @@ pub async fn connect(
         form.wrong("secret", "is needed");
         return Ok(Reply::invalid(page(&me, &app, provider, form).await?));
     }
-    let before = providers::of(&mut *app.db.read().await?, me.program.id, provider).await?.is_some_and(|one| is_on(&one));
+    let before =
+        providers::of(&mut *app.db.read().await?, me.program.id, provider).await?.is_some_and(|one| is_on(&one));
     let (act, given) = (me.act(&app), secret.clone());
     let connected = app.db.write::<_, Refusal, _>(move |tx| {
         Box::pin(async move { provider_connections::connect(tx, &act, provider, &given, is_test).await })

@@ -137,11 +137,7 @@ struct Show {
 }
 
 /// `GET /m/{program}/payments/events/{id}`
-pub async fn show(
-    me: Reads,
-    State(app): State<App>,
-    PathId(id): PathId<id::ProviderEvent>,
-) -> Result<Reply, Failure> {
+pub async fn show(me: Reads, State(app): State<App>, PathId(id): PathId<id::ProviderEvent>) -> Result<Reply, Failure> {
     let mut tx = app.db.read().await?;
     let event = provider_events::by_id(&mut tx, id).await?.filter(|event| event.program_id == me.program.id);
     let event = event.ok_or_else(|| Failure::not_found("event"))?;
@@ -165,11 +161,7 @@ fn pretty(body: &str) -> String {
 }
 
 /// `POST /m/{program}/payments/events/{id}/run`
-pub async fn run(
-    me: Decides,
-    State(app): State<App>,
-    PathId(id): PathId<id::ProviderEvent>,
-) -> Result<Reply, Failure> {
+pub async fn run(me: Decides, State(app): State<App>, PathId(id): PathId<id::ProviderEvent>) -> Result<Reply, Failure> {
     let event = provider_events::by_id(&mut *app.db.read().await?, id).await?;
     event.filter(|event| event.program_id == me.program.id).ok_or_else(|| Failure::not_found("event"))?;
     let (ids, secret, now) = (Arc::clone(&app.ids), Arc::clone(&app.secret), app.clock.now());

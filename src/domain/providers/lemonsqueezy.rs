@@ -152,7 +152,11 @@ fn subscription(meta: &Value, data: &Value) -> Reading {
     if !bind.evidence.is_none() {
         effects.push(if attributes["status"] == "on_trial" { Effect::Lead(bind) } else { Effect::Bind(bind) });
     }
-    if effects.is_empty() { Reading::ignored("No click and no referral code came with it.") } else { Reading::Effects(effects) }
+    if effects.is_empty() {
+        Reading::ignored("No click and no referral code came with it.")
+    } else {
+        Reading::Effects(effects)
+    }
 }
 
 /// All that is refunded of an order or invoice by now.
@@ -175,9 +179,8 @@ mod tests {
     #[test]
     fn the_signature_is_of_the_body_alone() {
         let (body, secrets) = ("{}", ["old".to_owned(), "secret".to_owned()]);
-        let checked = |signature: &str| {
-            with(&[("x-signature", signature)], body.as_bytes(), |call| verify(call, &secrets))
-        };
+        let checked =
+            |signature: &str| with(&[("x-signature", signature)], body.as_bytes(), |call| verify(call, &secrets));
         assert_eq!(checked(&hex_mac(b"secret", body)), Ok(()));
         assert_eq!(checked(&hex_mac(b"secret", body).to_uppercase()), Ok(()));
         assert_eq!(checked(&hex_mac(b"other", body)), Err(Unsigned::Wrong));

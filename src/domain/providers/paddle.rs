@@ -112,7 +112,9 @@ fn adjustment(data: &Value) -> Reading {
     let dispute = format!("chargeback:{transaction}");
     let Some(amount) = without_tax(&data["totals"]) else { return Reading::ignored(ODD) };
     match (data["action"].as_str(), data["status"].as_str()) {
-        (Some("refund"), Some("pending_approval")) => Reading::ignored("Waits for Paddle's approval; Paddle tells again."),
+        (Some("refund"), Some("pending_approval")) => {
+            Reading::ignored("Waits for Paddle's approval; Paddle tells again.")
+        }
         (Some("refund"), Some("rejected")) => Reading::ignored("Paddle did not approve it: nothing was refunded."),
         (Some("refund" | "credit"), Some("reversed")) => Reading::one(Effect::RefundFailed { key, of }),
         (Some("chargeback"), Some("reversed")) => Reading::one(Effect::DisputeWon { key: dispute, of }),

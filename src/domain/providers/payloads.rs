@@ -81,7 +81,9 @@ fn generic() {
 #[test]
 fn what_is_no_event_is_none() {
     for provider in Provider::ALL {
-        for body in ["", "null", "[]", "{}", "1", "{\"type\":1}", "{\"data\":{\"object\":{}}}", "{\"type\":\"x\",\"data\":"] {
+        for body in
+            ["", "null", "[]", "{}", "1", "{\"type\":1}", "{\"data\":{\"object\":{}}}", "{\"type\":\"x\",\"data\":"]
+        {
             assert_eq!(provider.read(body), None, "{provider} {body}");
         }
     }

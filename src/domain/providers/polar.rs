@@ -26,9 +26,8 @@ pub const EVENTS: &[&str] = &[
 /// # Errors
 /// Why it is not to be believed.
 pub fn verify(call: &Call<'_>, secrets: &[String], now: Time) -> Result<String, Unsigned> {
-    let keys = secrets.iter().flat_map(|secret| {
-        std::iter::once(secret.clone().into_bytes()).chain(signature::key_of(secret))
-    });
+    let keys =
+        secrets.iter().flat_map(|secret| std::iter::once(secret.clone().into_bytes()).chain(signature::key_of(secret)));
     signature::standard(call, &keys.collect::<Vec<_>>(), now)
 }
 
@@ -41,10 +40,10 @@ pub fn read(event: &Value) -> Option<Event> {
         "order.paid" => order(data),
         "order.created" => Reading::ignored("order.paid tells when it is paid."),
         "order.refunded" | "order.updated" => so_far(data),
-        "refund.created" | "refund.updated" => Reading::ignored("order.refunded tells how much of the order is refunded."),
-        "subscription.created" | "subscription.active" => {
-            Reading::bind(subscriber(data), data["status"] == "trialing")
+        "refund.created" | "refund.updated" => {
+            Reading::ignored("order.refunded tells how much of the order is refunded.")
         }
+        "subscription.created" | "subscription.active" => Reading::bind(subscriber(data), data["status"] == "trialing"),
         "subscription.canceled" => {
             Reading::ignored("It runs to the end of what is paid; subscription.revoked tells when it ends.")
         }

@@ -138,8 +138,7 @@ pub mod tests {
     fn one_of_several_signatures_and_secrets_is_enough() {
         let key = b"new";
         let parts: [&[u8]; 5] = [b"m", b".", b"1772366400", b".", b"{}"];
-        let list =
-            format!("v1,AAAA v2,x v1,{} nonsense", STANDARD.encode(mac(key, &parts)));
+        let list = format!("v1,AAAA v2,x v1,{} nonsense", STANDARD.encode(mac(key, &parts)));
         let headers = [("webhook-id", "m"), ("webhook-timestamp", "1772366400"), ("webhook-signature", list.as_str())];
         let keys = [b"old".to_vec(), key.to_vec()];
         assert!(with(&headers, b"{}", |call| standard(call, &keys, NOW)).is_ok());

@@ -317,7 +317,8 @@ mod tests {
         }
         let rotated = format!("t={SECONDS},v1={},v1={good}", "ab".repeat(32));
         assert_eq!(checked(&rotated, body, &["whsec_a"], NOW), Ok(()));
-        for odd in ["", "t=x", &format!("t={SECONDS}"), &format!("t={SECONDS},v1=zz"), &format!("t={SECONDS},v0={good}")]
+        for odd in
+            ["", "t=x", &format!("t={SECONDS}"), &format!("t={SECONDS},v1=zz"), &format!("t={SECONDS},v0={good}")]
         {
             assert_eq!(checked(odd, body, &["whsec_a"], NOW), Err(Unsigned::Malformed), "{odd}");
         }
