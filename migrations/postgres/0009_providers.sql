@@ -83,11 +83,12 @@ CREATE TABLE provider_waiting (
   PRIMARY KEY (program_id, provider, object, event_id)
 );
 
--- The refunds that were recorded for a payment and hold.
+-- The refunds that were recorded for a payment. One that was given back holds no more, and never does again.
 CREATE TABLE provider_refunds (
   refund_id BIGINT NOT NULL PRIMARY KEY REFERENCES refunds (id),
   payment_id BIGINT NOT NULL REFERENCES provider_payments (id),
-  amount_minor BIGINT NOT NULL
+  amount_minor BIGINT NOT NULL,
+  holds BOOLEAN NOT NULL
 );
 CREATE INDEX provider_refunds_payment ON provider_refunds (payment_id);
 

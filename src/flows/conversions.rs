@@ -290,11 +290,6 @@ async fn coupon(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Option<Named>, Re
     })
 }
 
-/// Whether nothing that came with a sale names anybody.
-pub fn names_nobody(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::Field { field: "clickId", issue } if *issue.0 == attribution::Refusal::NoEvidence.to_string())
-}
-
 fn refused(refusal: attribution::Refusal) -> Refusal {
     use attribution::Refusal as R;
     let field = match refusal {

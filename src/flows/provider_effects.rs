@@ -137,17 +137,18 @@ impl Cause<'_> {
             (payment.paid_minor, payment.amount_minor) = (Some(sale.paid), Some(sale.amount));
             provider_payments::save(tx, &payment).await?;
         }
+        let who = || [&sale.subscription, &sale.customer.object].into_iter().flatten();
         if payment.conversion_id.is_none() {
             match self.sell(tx, sale).await? {
                 Ok(conversion) => payment.conversion_id = Some(conversion),
                 Err(Unsold { state, why }) => {
-                    let who = [&sale.subscription, &sale.customer.object];
-                    self.wait_for(tx, who.into_iter().flatten()).await?;
+                    self.wait_for(tx, who()).await?;
                     self.wake_payment(tx, &payment).await?;
                     return Ok(Outcome::not(state, why));
                 }
             }
             provider_payments::save(tx, &payment).await?;
+            self.wake(tx, who()).await?;
         }
         provider_settlement::settle(tx, self.act, self.provider, &payment).await?;
         self.wake_payment(tx, &payment).await?;
@@ -168,12 +169,17 @@ impl Cause<'_> {
         }
         let own = self.known(tx, &sale.evidence).await?;
         let bound = bindings.into_iter().find(|binding| binding.code.is_some());
-        let is_unknown = own.is_err();
+        // What is named, and not known here, somebody should look at; and nobody's customers are most of a shop's.
+        let otherwise = match own {
+            Ok(Some(_)) => None,
+            Ok(None) => Some((State::Ignored, NOBODY)),
+            Err(()) => Some((State::Failed, NO_EVIDENCE)),
+        };
+        let is_bound = bound.is_some();
         let Known { click, code, coupon } = match (own, bound) {
             (Ok(Some(own)), _) => own,
             (Ok(None) | Err(()), Some(bound)) => Known { click: bound.click_id, code: bound.code, coupon: None },
-            // The customer may be known from before by other means.
-            (Err(()) | Ok(None), None) => Known::default(),
+            (Ok(None) | Err(()), None) => Known::default(),
         };
         let (order, act) = (text::cut(&sale.key, 255).to_owned(), self.act);
         let new = conversions::Sale {
@@ -187,12 +193,12 @@ impl Cause<'_> {
             is_renewal: sale.is_recurring,
         };
         // Deciding writes nothing, so that a refusal leaves nothing behind.
-        match conversions::decide(tx, act, &new).await {
-            Ok(_) => {}
-            Err(refusal) if conversions::names_nobody(&refusal) => {
-                return if is_unknown { unsold(State::Failed, NO_EVIDENCE) } else { unsold(State::Ignored, NOBODY) };
-            }
-            Err(refusal) => return unsold_because(refusal).map(Err),
+        if let Err(refusal) = conversions::decide(tx, act, &new).await {
+            let because = unsold_because(refusal)?;
+            return match otherwise.filter(|_| !is_bound) {
+                Some((state, why)) => unsold(state, why),
+                None => Ok(Err(because)),
+            };
         }
         let (recorded, _) = match conversions::record(tx, act, new).await {
             Ok(recorded) => recorded,

@@ -12,6 +12,7 @@ use crate::{
             Provider,
             reversal::{self, Kind},
         },
+        text,
     },
     store::{
         Error, Tx, conversions,
@@ -33,6 +34,17 @@ pub async fn settle(tx: &mut Tx, act: &Act, provider: Provider, payment: &Paymen
     let known = provider_payments::reversals(tx, payment.id).await?;
     let facts: Vec<_> = known.iter().map(|reversal| reversal.fact()).collect();
     let target = reversal::taken_back(reversal::Payment { paid, amount }, &facts);
+    let mut unused = None;
+    for by in known.iter().filter(|reversal| reversal.holds) {
+        match recorded::by_key(tx, act.program.id, &by.key).await? {
+            // Or the merchant told it by the API too, under the same name.
+            Some(told) if told.conversion_id == conversion => {
+                provider_payments::applied(tx, payment.id, told.id, told.amount_minor).await?;
+            }
+            Some(_) => {}
+            None => unused = unused.or(Some(by)),
+        }
+    }
     let applied = provider_payments::refunds(tx, payment.id).await?;
     let mut taken: i64 = applied.iter().map(|(_, amount)| amount).sum();
     for (refund, amount) in applied {
@@ -44,31 +56,29 @@ pub async fn settle(tx: &mut Tx, act: &Act, provider: Provider, payment: &Paymen
             taken -= amount;
         }
     }
-    let mut keys = known.iter().filter(|reversal| reversal.holds).rev();
-    while taken < target {
-        let Some(by) = keys.next() else {
-            taken += take(tx, act, payment, conversion, target - taken, None, reason(provider, None)).await?;
-            break;
-        };
-        match recorded::by_key(tx, act.program.id, &by.key).await? {
-            // The merchant told it by the API too, under the same name.
-            Some(told) if told.conversion_id == conversion && told.restored_at.is_none() => {
-                let is_new = provider_payments::applied(tx, payment.id, told.id, told.amount_minor).await?;
-                taken += if is_new { told.amount_minor } else { 0 };
-            }
-            Some(_) => {}
-            None => {
-                let (key, reason) = (Some(by.key.clone()), reason(provider, Some(by.kind)));
-                taken += take(tx, act, payment, conversion, target - taken, key, reason).await?;
-                break;
-            }
-        }
+    if taken < target
+        && let Some(by) = unused.or_else(|| known.iter().find(|reversal| reversal.holds))
+    {
+        let key = free_key(tx, act, &by.key).await?;
+        taken += take(tx, act, payment, conversion, target - taken, key, reason(provider, by.kind)).await?;
     }
     Ok(taken)
 }
 
-fn reason(provider: Provider, kind: Option<Kind>) -> String {
-    let what = if kind == Some(Kind::Dispute) { "Disputed" } else { "Refunded" };
+/// The provider's own name of what took it back; numbered where that stands for a refund already.
+async fn free_key(tx: &mut Tx, act: &Act, name: &str) -> Result<String, Error> {
+    let mut key = text::cut(name, 240).to_owned();
+    for number in 2..1_000 {
+        if recorded::by_key(tx, act.program.id, &key).await?.is_none() {
+            break;
+        }
+        key = format!("{}#{number}", text::cut(name, 240));
+    }
+    Ok(key)
+}
+
+fn reason(provider: Provider, kind: Kind) -> String {
+    let what = if kind == Kind::Dispute { "Disputed" } else { "Refunded" };
     match provider {
         Provider::Generic => format!("{what}, as your server told"),
         named => format!("{what} at {}", named.label()),
@@ -82,7 +92,7 @@ async fn take(
     payment: &Payment,
     conversion: ConversionId,
     amount: i64,
-    key: Option<String>,
+    key: String,
     reason: String,
 ) -> Result<i64, Error> {
     let Some(sale) = conversions::lock(tx, act.program.id, conversion).await? else { return Ok(0) };
@@ -90,7 +100,7 @@ async fn take(
     if amount <= 0 {
         return Ok(0);
     }
-    let new = NewRefund { conversion, amount: Some(amount), key, reason: Some(reason) };
+    let new = NewRefund { conversion, amount: Some(amount), key: Some(key), reason: Some(reason) };
     match refunds::record(tx, act, new).await {
         Ok((refund, ..)) => {
             provider_payments::applied(tx, payment.id, refund.id, refund.amount_minor).await?;

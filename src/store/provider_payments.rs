@@ -175,17 +175,18 @@ pub async fn reversals(tx: &mut Tx, payment: PaymentId) -> Result<Vec<Reversal>,
     )
 }
 
-/// A refund was recorded for the payment; `false` where that is known.
-pub async fn applied(tx: &mut Tx, payment: PaymentId, refund: RefundId, amount: i64) -> Result<bool, Error> {
-    let made = execute!(
+/// A refund was recorded for the payment, unless that is known.
+pub async fn applied(tx: &mut Tx, payment: PaymentId, refund: RefundId, amount: i64) -> Result<(), Error> {
+    execute!(
         tx,
-        "INSERT INTO provider_refunds (refund_id, payment_id, amount_minor) VALUES ($1, $2, $3)
+        "INSERT INTO provider_refunds (refund_id, payment_id, amount_minor, holds) VALUES ($1, $2, $3, $4)
          ON CONFLICT (refund_id) DO NOTHING",
         refund,
         payment,
-        amount
-    )?;
-    Ok(made == 1)
+        amount,
+        true
+    )
+    .map(drop)
 }
 
 /// The refunds that were recorded for the payment and hold, the newest first.
@@ -193,14 +194,14 @@ pub async fn refunds(tx: &mut Tx, payment: PaymentId) -> Result<Vec<(RefundId, i
     fetch_all!(
         (RefundId, i64),
         tx,
-        "SELECT refund_id, amount_minor FROM provider_refunds WHERE payment_id = $1 ORDER BY refund_id DESC",
+        "SELECT refund_id, amount_minor FROM provider_refunds WHERE payment_id = $1 AND holds ORDER BY refund_id DESC",
         payment
     )
 }
 
 /// The refund holds no more.
 pub async fn restored(tx: &mut Tx, refund: RefundId) -> Result<(), Error> {
-    execute!(tx, "DELETE FROM provider_refunds WHERE refund_id = $1", refund).map(drop)
+    execute!(tx, "UPDATE provider_refunds SET holds = $2 WHERE refund_id = $1", refund, false).map(drop)
 }
 
 row! {

@@ -63,6 +63,13 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/keys", [200, 200, 404, 404, 404]),
     ("POST", "/keys", [422, 422, 404, 404, 404]),
     ("POST", "/keys/{id}/revocation", [404, 404, 404, 404, 404]),
+    ("GET", "/payments", [200, 200, 200, 200, 200]),
+    ("GET", "/payments/{provider}", [200, 200, 404, 404, 404]),
+    ("POST", "/payments/{provider}", [422, 422, 404, 404, 404]),
+    ("POST", "/payments/{provider}/disconnection", [404, 404, 404, 404, 404]),
+    ("GET", "/payments/events", [200, 200, 200, 200, 200]),
+    ("GET", "/payments/events/{id}", [404, 404, 404, 404, 404]),
+    ("POST", "/payments/events/{id}/run", [404, 404, 404, 404, 404]),
     ("GET", "/audit", [200, 200, 200, 404, 404]),
     ("GET", "/search", [200, 200, 200, 200, 200]),
     ("GET", "/team", [200, 200, 404, 404, 404]),
@@ -92,6 +99,7 @@ async fn id(site: &Site, path: &str) -> String {
         }
         Some("invitations") => "ainv_0000000000000".to_owned(),
         Some("keys") => "key_0000000000000".to_owned(),
+        Some("payments") => "pevt_0000000000000".to_owned(),
         Some("team") => member(site, "member", Some(Role::Viewer), "").await.to_string(),
         _ => panic!("say what {{id}} is in {path}"),
     }
@@ -131,7 +139,10 @@ async fn signed_in(site: &Site, account: AccountId) -> Browser {
 
 async fn ask(site: &Site, browser: &Browser, method: &str, path: &str) -> Answer {
     // The program's first page has no slash at its end.
-    let mut path = format!("/m/acme{}", path.replace("{part}", "commission").trim_end_matches('/'));
+    let mut path = format!(
+        "/m/acme{}",
+        path.replace("{part}", "commission").replace("{provider}", "stripe").trim_end_matches('/')
+    );
     if path.contains("{id}") {
         let id = id(site, path.trim_start_matches("/m/acme")).await;
         path = path.replace("{id}", &id);

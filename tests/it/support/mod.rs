@@ -5,6 +5,7 @@ pub mod browser;
 pub mod chromium;
 pub mod cluster;
 pub mod database;
+pub mod payments;
 pub mod post;
 pub mod process;
 pub mod site;
