@@ -47,6 +47,7 @@ mod replay;
 mod schema;
 mod server;
 mod sign_in;
+mod story;
 mod tracking;
 mod two_servers;
 mod windows;

@@ -10,7 +10,7 @@ pub mod process;
 pub mod site;
 pub mod smtp;
 pub mod stock;
-mod traffic;
+pub mod traffic;
 mod verbs;
 mod webdriver;
 
