@@ -11,6 +11,7 @@ pub mod decisions;
 pub mod invitations;
 pub mod joining;
 pub mod links;
+pub mod looks;
 pub mod mails;
 pub mod one_time_links;
 pub mod programs;

@@ -9,8 +9,8 @@ use sqlx::{
 };
 
 use crate::domain::{
-    affiliate, attribution, commission, id::Id, key, locale, message, money::Currency, one_time_link, role, standing,
-    time::Time,
+    affiliate, attribution, commission, id::Id, key, locale, look, message, money::Currency, one_time_link, role,
+    standing, time::Time,
 };
 
 /// A type that is stored as another: how it becomes that, and how it comes back.
@@ -70,6 +70,7 @@ words!(
     key::Scope,
     locale::NumberStyle,
     locale::Theme,
+    look::Visibility,
     message::Kind,
     one_time_link::Purpose,
     role::Role,

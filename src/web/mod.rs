@@ -40,6 +40,7 @@ mod json;
 mod json_text;
 mod keys;
 mod links;
+mod look;
 pub mod menu;
 mod once;
 pub mod openapi;
@@ -63,6 +64,7 @@ mod team_invitation;
 mod throttle;
 mod two_step;
 mod unsubscribe;
+mod upload;
 
 use std::sync::LazyLock;
 
@@ -135,6 +137,7 @@ pages! {
         .route("/keys", get(keys::index).post(keys::create))
         .route("/keys/{id}/revocation", post(keys::revoke))
         .route("/audit", get(audit::index))
+        .route("/audit/export", get(audit::export))
         .route("/search", get(search::index))
         .route("/affiliates/invite", get(invitations::show).post(invitations::send))
         .route("/affiliates/{id}/invitation", post(invitations::invite_affiliate))
@@ -145,6 +148,7 @@ pages! {
         .route("/applications/{id}/approval", post(applications::approve))
         .route("/applications/{id}/rejection", post(applications::reject))
         .route("/applications/{id}/reopening", post(applications::reopen))
+        .route("/settings/look", get(look::show).post(look::save))
         .route("/settings/applications", get(application_settings::show).post(application_settings::save))
         .route("/team", get(team::index))
         .route("/team/invite", get(team::invite).post(team::send_invitation))
@@ -173,6 +177,7 @@ fn affiliate() -> Router<App> {
         .route("/payouts/{day}", get(payouts::show))
         .route("/settings", get(settings::show))
         .route("/settings/payment", get(settings::ask_how).post(settings::pay_by))
+        .route("/settings/payment/removal", post(settings::forget_how))
         .route("/settings/profile", post(settings::rename))
 }
 
@@ -224,6 +229,7 @@ fn public(app: &App) -> Router<App> {
         .route("/unsubscribe/{token}", get(unsubscribe::show).post(unsubscribe::create))
         .route("/healthz", get(health::up))
         .route("/readyz", get(health::ready))
+        .route("/brand/{program}/{file}", get(look::file))
         .route("/static/{file}", get(assets::show).layer(CompressionLayer::new()))
         .method_not_allowed_fallback(async || Failure::wrong_method())
         .layer(from_fn_with_state(app.clone(), guard::front))

@@ -6,18 +6,19 @@ use askama::Template;
 use axum::extract::{FromRequestParts, State};
 
 use super::{
-    audit::Told, caller::Configures, failure::Failure, filters, form::Form, input::path_parameter, reply::Reply,
+    audit::Told, caller::Configures, failure::Failure, filters, form::Form, input::path_parameter, look, reply::Reply,
     shell::Notice,
 };
 use crate::{
     app::App,
     domain::{
+        look::Look,
         money::Rate,
         program::{self, Program},
         text,
     },
     flows::{Refusal, programs},
-    store::audit,
+    store::{audit, looks},
 };
 
 /// One page of settings.
@@ -48,6 +49,9 @@ impl FromRequestParts<App> for PathPart {
 #[template(path = "settings/index.html")]
 struct Index {
     program: Arc<Program>,
+    look: Look,
+    /// Where its logo is.
+    logo: Option<String>,
     changes: Vec<Told>,
 }
 
@@ -60,7 +64,9 @@ pub async fn index(me: Configures, State(app): State<App>) -> Result<Reply, Fail
     let filter = audit::Filter::of(me.program.id.to_string());
     let latest = audit::page(&mut tx, me.program.id, &filter, LATEST).await?;
     let changes = Told::of(&mut tx, latest).await?;
-    Ok(Reply::page(Index { program: Arc::clone(&me.program), changes }))
+    let look = looks::of(&mut tx, me.program.id).await?;
+    let logo = look::Brand::new(&me.program.slug, &look).logo;
+    Ok(Reply::page(Index { program: Arc::clone(&me.program), look, logo, changes }))
 }
 
 #[derive(Template)]
@@ -116,12 +122,8 @@ pub async fn update(
         .db
         .write::<_, Refusal, _>(move |tx| Box::pin(async move { programs::change(tx, &act, &after).await }))
         .await?;
-    let told = |one: &program::Difference| format!("{}: {} → {}", one.setting, one.before, one.after);
-    let words = match changed.as_slice() {
-        [] => "Nothing was different, so nothing was changed.".to_owned(),
-        several => format!("Saved. {}.", several.iter().map(told).collect::<Vec<_>>().join("; ")),
-    };
-    Ok(Reply::done(format!("/m/{}/settings", me.program.slug), Notice::done(words)))
+    let told = program::Difference::told(&changed);
+    Ok(Reply::done(format!("/m/{}/settings", me.program.slug), Notice::done(told)))
 }
 
 /// The program as the form would have it.
