@@ -75,6 +75,12 @@ pub fn rate_at(program: Rate, own: &[OwnRate], at: Time) -> Rate {
     begun.and_then(|own| own.rate).unwrap_or(program)
 }
 
+/// Since when they earn what they earn now, where that is a rate of their own.
+pub fn own_since(own: &[OwnRate], now: Time) -> Option<Time> {
+    let begun = own.iter().filter(|own| own.starts_at <= now).max_by_key(|own| own.starts_at);
+    begun.filter(|own| own.rate.is_some()).map(|own| own.starts_at)
+}
+
 /// `conversions / clicks` in ten-thousandths, rounded half up; 0 without clicks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConversionRate(i64);

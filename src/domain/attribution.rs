@@ -91,6 +91,22 @@ impl Terms {
         Self { window_days, touch: Touch::Last, bound_days: None, coupon_wins: true, new_customers_only: false }
     }
 
+    /// How it credits, for affiliates to read.
+    pub fn in_words(&self) -> String {
+        let who = match self.touch {
+            Touch::Last => "the last affiliate who brought the customer, by a click",
+            Touch::First => "the first affiliate who brought the customer, by a click",
+        };
+        let stays = match self.bound_days {
+            None => "Customers stay with whom they came by".to_owned(),
+            Some(0) => "Later purchases need a link or a coupon again".to_owned(),
+            Some(days) => format!("Customers stay with whom they came by for {days} days"),
+        };
+        let coupon = if self.coupon_wins { "A coupon counts before a link" } else { "A link counts before a coupon" };
+        let new = if self.new_customers_only { " Only new customers count." } else { "" };
+        format!("A sale goes to {who} of the last {} days. {stays}. {coupon}.{new}", self.window_days)
+    }
+
     fn holds(&self, bound: &Bound, now: Time) -> bool {
         self.bound_days.is_none_or(|days| days > 0 && now <= bound.since.plus_days(days))
     }
@@ -243,6 +259,22 @@ mod tests {
         assert_eq!(credited(alone, first, made()), Err(Refusal::Blocked { by: By::Customer }));
         let brought_anew = Evidence { customer: Some(blocked), ..brought_anew };
         assert_eq!(credited(brought_anew, first, made()), Ok((1, By::Click, false)));
+    }
+
+    #[test]
+    fn affiliates_read_it_in_sentences() {
+        assert_eq!(
+            TERMS.in_words(),
+            "A sale goes to the last affiliate who brought the customer, by a click of the last 60 days. Customers stay \
+             with whom they came by. A coupon counts before a link."
+        );
+        let other =
+            Terms { touch: Touch::First, bound_days: Some(0), coupon_wins: false, new_customers_only: true, ..TERMS };
+        assert!(
+            other
+                .in_words()
+                .ends_with("a link or a coupon again. A link counts before a coupon. Only new customers count.")
+        );
     }
 
     #[test]

@@ -19,6 +19,8 @@ words! {
         NewCommission = "new_commission",
         CommissionRejected = "commission_rejected",
         PaymentDetailsChanged = "payment_details_changed",
+        TwoStepChanged = "two_step_changed",
+        RateChanged = "rate_changed",
         WeeklyDigest = "weekly_digest",
     }
     "must be the name of a message"

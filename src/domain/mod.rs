@@ -16,6 +16,7 @@ pub mod id;
 pub mod invitation;
 pub mod key;
 pub mod locale;
+pub mod look;
 pub mod message;
 pub mod money;
 pub mod one_time_link;

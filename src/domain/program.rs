@@ -94,6 +94,26 @@ fn bound(days: Option<i64>) -> String {
     }
 }
 
+impl Difference {
+    /// What several were before, and what they are, as the audit log keeps it.
+    pub fn in_words(differences: &[Self]) -> (String, String) {
+        let words = |side: fn(&Self) -> &str| {
+            let each = differences.iter().map(|one| format!("{}: {}", one.setting, side(one)));
+            each.collect::<Vec<_>>().join("; ")
+        };
+        (words(|one| &one.before), words(|one| &one.after))
+    }
+
+    /// What was changed, told to whoever changed it.
+    pub fn told(differences: &[Self]) -> String {
+        let each = differences.iter().map(|one| format!("{}: {} → {}", one.setting, one.before, one.after));
+        match differences {
+            [] => "Nothing was different, so nothing was changed.".to_owned(),
+            _ => format!("Saved. {}.", each.collect::<Vec<_>>().join("; ")),
+        }
+    }
+}
+
 /// What a change of settings changes.
 pub fn differences(before: &Program, after: &Program) -> Vec<Difference> {
     let words = |program: &Program| {

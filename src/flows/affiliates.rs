@@ -147,7 +147,7 @@ pub async fn edit(tx: &mut Tx, act: &Act, id: AffiliateId, edit: Edit) -> Result
     // Told at the address as it was, whoever changed how they are paid; the first time is no change.
     let was_paid = (before.payment_method, before.payment_details.as_deref());
     let is_paid = (after.payment_method, after.payment_details.as_deref());
-    let told = Email::parse(&before.email).ok().filter(|_| was_paid.1.is_some() && was_paid != is_paid);
+    let told = Email::parse(&before.email).ok().filter(|_| was_paid != is_paid);
     let (before, after) = (audited(&before, before_code.as_deref()), audited(&after, code.as_deref()));
     let change = Change { before: Some(&before), after: Some(&after), reason: None };
     let row = act.deed(tx, "affiliate.changed", id, change).await?;
@@ -181,7 +181,10 @@ pub async fn set_rate(tx: &mut Tx, act: &Act, id: AffiliateId, new: OwnRate) -> 
     let after = serde_json::json!({ "rate": at(&[new]), "from": new.starts_at.date() }).to_string();
     rates::set(tx, id, new).await?;
     let change = Change { before: Some(&before), after: Some(&after), reason: None };
-    act.audit(tx, "affiliate.rate_changed", id, change).await?;
+    let row = act.deed(tx, "affiliate.rate_changed", id, change).await?;
+    if at(&own) != at(&[new]) {
+        mails::enqueue_for_affiliate(tx, act, id, Kind::RateChanged, row.raw()).await?;
+    }
     Ok(())
 }
 

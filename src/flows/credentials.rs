@@ -50,7 +50,7 @@ impl By {
         Ok(id.raw())
     }
 
-    async fn tell(&self, tx: &mut Tx, kind: Kind, cause: i64, to: &Email) -> Result<(), Error> {
+    pub(super) async fn tell(&self, tx: &mut Tx, kind: Kind, cause: i64, to: &Email) -> Result<(), Error> {
         let mail = NewMail { kind, cause, to, program: None, account: Some(self.account), affiliate: None };
         mails::enqueue(tx, &self.ids, self.now, mail).await.map(drop)
     }

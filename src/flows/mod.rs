@@ -13,6 +13,7 @@ pub mod invitations;
 pub mod joining;
 pub mod leads;
 pub mod links;
+pub mod looks;
 pub mod mails;
 pub mod one_time_links;
 pub mod programs;

@@ -37,11 +37,7 @@ pub async fn change(tx: &mut Tx, act: &Act, after: &Program) -> Result<Vec<Diffe
         return Ok(differences);
     }
     programs::update(tx, after, act.now).await?;
-    let words = |side: fn(&Difference) -> &str| {
-        let each = differences.iter().map(|one| format!("{}: {}", one.setting, side(one)));
-        each.collect::<Vec<_>>().join("; ")
-    };
-    let (before, after) = (words(|one| &one.before), words(|one| &one.after));
+    let (before, after) = Difference::in_words(&differences);
     let change = Change { before: Some(&before), after: Some(&after), reason: None };
     act.audit(tx, "program.changed", act.program.id, change).await?;
     Ok(differences)

@@ -3,11 +3,13 @@
 use super::{Refusal, credentials::By};
 use crate::{
     domain::{
+        email::Email,
         key::hex,
+        message::Kind,
         two_step::{self, RECOVERY_CODES, SECRET_BYTES},
     },
     secret::SecretKey,
-    store::{Error, Tx, two_steps},
+    store::{Error, Tx, accounts, two_steps},
 };
 
 fn purpose(by: &By) -> String {
@@ -50,8 +52,18 @@ pub async fn confirm(tx: &mut Tx, by: &By, code: &str) -> Result<Vec<String>, Re
     if !two_steps::confirm(tx, by.account, &begun.sealed_secret, step, by.now).await? {
         return Err(wrong());
     }
-    by.record(tx, "account.two_step_on").await?;
+    tell(tx, by, "account.two_step_on").await?;
     new_codes(tx, by).await
+}
+
+/// Writes it down and tells the person, who may not be the one who did it.
+async fn tell(tx: &mut Tx, by: &By, action: &str) -> Result<(), Error> {
+    let cause = by.record(tx, action).await?;
+    let to = accounts::by_id(tx, by.account).await?.and_then(|account| Email::parse(&account.email).ok());
+    match to {
+        Some(to) => by.tell(tx, Kind::TwoStepChanged, cause, &to).await,
+        None => Ok(()),
+    }
 }
 
 /// Replaces the recovery codes.
@@ -100,7 +112,7 @@ pub async fn use_code(tx: &mut Tx, by: &By, code: &str) -> Result<bool, Error> {
 /// The database's.
 pub async fn end(tx: &mut Tx, by: &By) -> Result<(), Refusal> {
     if two_steps::end(tx, by.account).await? {
-        by.record(tx, "account.two_step_off").await?;
+        tell(tx, by, "account.two_step_off").await?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::{
     messages::{
         AffiliateInvitation, Amount, ApplicationApproved, ApplicationReceived, ApplicationRejected, CommissionRejected,
         ConfirmApplication, ConfirmEmail, EmailChanged, NewCommission, PasswordChanged, PaymentDetailsChanged,
-        ResetPassword, Shell, SignInLink, TeamInvitation, WeeklyDigest, Written,
+        RateChanged, ResetPassword, Shell, SignInLink, TeamInvitation, TwoStepChanged, WeeklyDigest, Written,
     },
 };
 use crate::{
@@ -167,6 +167,12 @@ impl<'a> Composing<'a> {
             }
             Kind::PasswordChanged => PasswordChanged { shell, forgot: self.at("forgot")? }.write(),
             Kind::PaymentDetailsChanged => PaymentDetailsChanged { shell, settings: self.at("settings")? }.write(),
+            Kind::TwoStepChanged => {
+                let deed = audit::by_id(tx, Id::new(self.mail.cause_id)).await?;
+                let is_on = deed.is_some_and(|deed| deed.action == "account.two_step_on");
+                TwoStepChanged { shell, is_on, account: self.at("account/two-step")? }.write()
+            }
+            Kind::RateChanged => return self.rate_changed(tx).await,
             Kind::ApplicationReceived => {
                 self.affiliate()?;
                 ApplicationReceived { shell }.write()
@@ -230,6 +236,22 @@ impl<'a> Composing<'a> {
             amount: Amount(program.currency.of(earned.amount_minor)),
             sale: Amount(program.currency.of(earned.sale_minor)),
             is_pending: earned.status == Status::Pending,
+        };
+        Ok(message.write()?)
+    }
+
+    /// The cause is the audit row of the change, which tells from when.
+    async fn rate_changed(&self, tx: &mut Tx) -> Result<Written, Stop> {
+        const NO_RATE: Stop = Stop::Dropped("there is no such rate");
+        let deed = audit::by_id(tx, Id::new(self.mail.cause_id)).await?.ok_or(NO_RATE)?;
+        let told: serde_json::Value =
+            serde_json::from_str(deed.after.as_deref().unwrap_or_default()).unwrap_or_default();
+        let (Some(rate), Some(from)) = (told["rate"].as_str(), told["from"].as_str()) else { return Err(NO_RATE) };
+        let message = RateChanged {
+            shell: self.shell.clone(),
+            rate: Line::new(rate),
+            from: Line::new(from),
+            home: self.at("home")?,
         };
         Ok(message.write()?)
     }

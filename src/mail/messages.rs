@@ -110,6 +110,12 @@ messages! {
     PaymentDetailsChanged("mail/payment_details_changed.subject", "mail/payment_details_changed.txt", "mail/payment_details_changed.html") {
         settings: Url,
     }
+    TwoStepChanged("mail/two_step_changed.subject", "mail/two_step_changed.txt", "mail/two_step_changed.html") {
+        is_on: bool, account: Url,
+    }
+    RateChanged("mail/rate_changed.subject", "mail/rate_changed.txt", "mail/rate_changed.html") {
+        rate: Line, from: Line, home: Url,
+    }
     /// What waits in a program, for those who may do something about it.
     WeeklyDigest("mail/weekly_digest.subject", "mail/weekly_digest.txt", "mail/weekly_digest.html") {
         commissions: i64, sum: Amount, applications: i64, first: Url, commissions_at: Url, applications_at: Url,

@@ -108,11 +108,13 @@ row! {
     /// What a message tells of a deed.
     #[derive(Debug)]
     pub struct Deed {
+        pub action: String,
         pub subject: String,
+        pub after: Option<String>,
         pub reason: Option<String>,
     }
 }
 
 pub async fn by_id(tx: &mut Tx, id: Id<AuditRow>) -> Result<Option<Deed>, Error> {
-    fetch_optional!(Deed, tx, "SELECT subject, reason FROM audit_log WHERE id = $1", id)
+    fetch_optional!(Deed, tx, "SELECT action, subject, after, reason FROM audit_log WHERE id = $1", id)
 }

@@ -30,6 +30,7 @@ pub const ALL: &[Migration] = migrations![
     4 "0004_joining",
     5 "0005_affiliate",
     6 "0006_merchant",
+    7 "0007_portal",
     8 "0008_tracking",
     9 "0009_providers",
     10 "0010_sales",

@@ -24,6 +24,7 @@ pub mod jobs;
 pub mod keys;
 pub mod ledger;
 pub mod links;
+pub mod looks;
 pub mod mail_preferences;
 pub mod mails;
 pub mod migrate;

@@ -9,8 +9,8 @@ use sqlx::{
 };
 
 use crate::domain::{
-    affiliate, attribution, commission, id::Id, key, locale, message, money::Currency, one_time_link, providers, role,
-    standing, time::Time, tracking,
+    affiliate, attribution, commission, id::Id, key, locale, look, message, money::Currency, one_time_link, providers,
+    role, standing, time::Time, tracking,
 };
 
 /// A type that is stored as another: how it becomes that, and how it comes back.
@@ -71,6 +71,7 @@ words!(
     key::Scope,
     locale::NumberStyle,
     locale::Theme,
+    look::Visibility,
     message::Kind,
     one_time_link::Purpose,
     providers::Provider,

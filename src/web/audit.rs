@@ -1,10 +1,10 @@
 //! The audit log: who did what, when, before and after.
 
 use askama::Template;
-use axum::extract::State;
+use axum::{extract::State, response::Response};
 use serde_json::Value;
 
-use super::{caller::Audits, failure::Failure, filters, input::Query, reply::Reply};
+use super::{caller::Audits, csv, failure::Failure, filters, input::Query, reply::Reply};
 use crate::{
     app::App,
     domain::{
@@ -25,6 +25,8 @@ pub struct Told {
     /// Before → after.
     pub change: String,
     pub reason: Option<String>,
+    before: Option<String>,
+    after: Option<String>,
 }
 
 /// What a change changed. Of things with several fields, which are kept as JSON, only those that differ.
@@ -64,6 +66,8 @@ impl Told {
                 subject: entry.subject,
                 change: change(entry.before.as_deref(), entry.after.as_deref()),
                 reason: entry.reason,
+                before: entry.before,
+                after: entry.after,
             });
         }
         Ok(told)
@@ -125,13 +129,38 @@ struct Index {
     older: Option<i64>,
 }
 
-/// `GET /m/{program}/audit`
-pub async fn index(me: Audits, State(app): State<App>, query: Query) -> Result<Reply, Failure> {
+fn asked(query: &Query) -> audit::Filter {
     let text = |name: &str| query.get(name).unwrap_or_default().trim().to_owned();
     let about = ABOUT.iter().map(|(noun, _)| *noun).find(|noun| query.get("about") == Some(noun)).unwrap_or_default();
     let before = query.get("before").and_then(|id| id.parse().ok()).map(Id::new);
-    let filter = audit::Filter { about: about.to_owned(), subject: text("subject"), before };
+    audit::Filter { about: about.to_owned(), subject: text("subject"), before }
+}
 
+/// `GET /m/{program}/audit/export`: what the filter finds, as a file.
+pub async fn export(me: Audits, State(app): State<App>, query: Query) -> Result<Response, Failure> {
+    let filter = audit::Filter { before: None, ..asked(&query) };
+    let mut tx = app.db.read().await?;
+    let (entries, is_cut) = csv::cut(audit::page(&mut tx, me.program.id, &filter, csv::MOST + 1).await?);
+    let mut sheet = csv::Sheet::new(&["at", "who", "action", "subject", "before", "after", "reason"])?;
+    for told in Told::of(&mut tx, entries).await? {
+        let typed = |text: Option<&String>| csv::text(text.map_or("", String::as_str));
+        sheet.row(&[
+            told.at.to_string(),
+            csv::text(&told.who),
+            told.what.clone(),
+            csv::text(&told.subject),
+            typed(told.before.as_ref()),
+            typed(told.after.as_ref()),
+            typed(told.reason.as_ref()),
+        ])?;
+    }
+    sheet.end(is_cut)?;
+    sheet.download(&format!("{}-audit-log.csv", me.program.slug))
+}
+
+/// `GET /m/{program}/audit`
+pub async fn index(me: Audits, State(app): State<App>, query: Query) -> Result<Reply, Failure> {
+    let filter = asked(&query);
     let mut tx = app.db.read().await?;
     let mut page = audit::page(&mut tx, me.program.id, &filter, AT_ONCE + 1).await?;
     let has_more = i64::try_from(page.len()).unwrap_or(0) > AT_ONCE;

@@ -16,11 +16,26 @@ pub fn text(cell: &str) -> String {
     if is_formula || cell.starts_with(['\t', '\r', '\n']) { format!("'{cell}") } else { cell.to_owned() }
 }
 
-pub struct Sheet(csv::Writer<Vec<u8>>);
+/// The most rows of a file.
+pub const MOST: i64 = 20_000;
+
+/// As many of the rows as a file holds, and whether there are more; asked for one row more than that.
+pub fn cut<T>(mut rows: Vec<T>) -> (Vec<T>, bool) {
+    let most = usize::try_from(MOST).unwrap_or(usize::MAX);
+    let is_cut = rows.len() > most;
+    rows.truncate(most);
+    (rows, is_cut)
+}
+
+pub struct Sheet {
+    csv: csv::Writer<Vec<u8>>,
+    columns: usize,
+}
 
 impl Sheet {
     pub fn new(columns: &[&str]) -> Result<Self, Failure> {
-        let mut sheet = Self(csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new()));
+        let csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+        let mut sheet = Self { csv, columns: columns.len() };
         sheet.write(columns)?;
         Ok(sheet)
     }
@@ -30,13 +45,24 @@ impl Sheet {
         self.write(cells)
     }
 
+    /// The last row of a file that does not hold everything says so.
+    pub fn end(&mut self, is_cut: bool) -> Result<(), Failure> {
+        if !is_cut {
+            return Ok(());
+        }
+        let mut cells = vec![String::new(); self.columns];
+        cells[0] =
+            format!("There are more: this file holds the first {MOST} rows. Narrow what is listed for the rest.");
+        self.write(&cells)
+    }
+
     fn write<T: AsRef<[u8]>>(&mut self, cells: &[T]) -> Result<(), Failure> {
-        self.0.write_record(cells).map_err(|_| Failure::internal())
+        self.csv.write_record(cells).map_err(|_| Failure::internal())
     }
 
     /// The file, for download under that name.
     pub fn download(self, name: &str) -> Result<Response, Failure> {
-        let bytes = self.0.into_inner().map_err(|_| Failure::internal())?;
+        let bytes = self.csv.into_inner().map_err(|_| Failure::internal())?;
         let mut response = bytes.into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));

@@ -13,8 +13,8 @@ use tower_sessions::Session;
 use super::{failure::Failure, html, reply::Reply};
 use crate::{
     app::App,
-    domain::{affiliate::Status, id::AffiliateId, program::Program, role::Permission},
-    store::{accounts, affiliates, programs},
+    domain::{affiliate::Status, id::AffiliateId, look::Look, program::Program, role::Permission},
+    store::{accounts, affiliates, looks, programs},
 };
 
 #[derive(Debug, Clone)]
@@ -22,6 +22,7 @@ pub struct Earner {
     pub affiliate: AffiliateId,
     pub program: Arc<Program>,
     pub status: Status,
+    pub look: Arc<Look>,
     /// A member of the program looks at the affiliate's pages and changes nothing.
     pub is_viewed: bool,
 }
@@ -72,14 +73,17 @@ async fn earner(app: &App, session: &Session, method: &Method) -> Result<Option<
             ));
         }
         let program = programs::by_id(&mut tx, found.program_id).await?.ok_or_else(Failure::no_route)?;
-        return Ok(Some(Earner { affiliate: id, program: program.into(), status: found.status, is_viewed: true }));
+        let look = looks::of(&mut tx, program.id).await?.into();
+        let (program, status) = (program.into(), found.status);
+        return Ok(Some(Earner { affiliate: id, program, status, look, is_viewed: true }));
     }
     let chosen = text(session, CHOSEN).await?;
     let all = affiliates::of_account(&mut tx, account).await?;
     let at = all.iter().find(|at| chosen.as_ref() == Some(&at.slug)).or(all.first());
     let Some(at) = at else { return Ok(None) };
     let program = programs::by_slug(&mut tx, &at.slug).await?.ok_or_else(Failure::no_route)?;
-    Ok(Some(Earner { affiliate: at.id, program: program.into(), status: at.status, is_viewed: false }))
+    let look = looks::of(&mut tx, program.id).await?.into();
+    Ok(Some(Earner { affiliate: at.id, program: program.into(), status: at.status, look, is_viewed: false }))
 }
 
 async fn text(session: &Session, key: &str) -> Result<Option<String>, Failure> {

@@ -21,12 +21,15 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        affiliate::Status,
+        affiliate::{Status, own_since, rate_at},
         money::{Currency, Money},
         period::Period,
         time::Time,
     },
-    store::earnings::{self, Day, Standing},
+    store::{
+        earnings::{self, Day, Standing},
+        rates,
+    },
 };
 
 /// How many of the latest events are shown.
@@ -48,7 +51,11 @@ struct Home {
     url: String,
     qr: Option<Qr>,
     rate: String,
+    /// Since when, where it is a rate of their own.
+    since: Option<Time>,
     window: i64,
+    /// How a sale is credited.
+    terms: String,
     span: Span,
     shows_clicks: bool,
     chart: Chart,
@@ -128,11 +135,12 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
     let commissions = earnings::commissions(&mut tx, me.affiliate, "", newest, 8).await?;
     let payments = earnings::payments(&mut tx, me.affiliate, offset, 8).await?;
     let told = standing::of(&mut tx, &me).await?;
+    let own = rates::of(&mut tx, me.affiliate).await?;
     drop(tx);
 
     let mut activity: Vec<(Time, Event)> = Vec::new();
     for found in commissions {
-        activity.push((found.created_at, Event::Commission(Line::new(found, currency))));
+        activity.push((found.created_at, Event::Commission(Line::new(found, &me))));
     }
     for paid in payments {
         // At the end of its day, because it paid what came before.
@@ -152,8 +160,10 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
         paid_by: paid_by(&found),
         qr: Qr::of(&url, "QR code of your link"),
         url,
-        rate: me.program.rate.to_string(),
+        rate: rate_at(me.program.rate, &own, now).to_string(),
+        since: own_since(&own, now),
         window: me.program.attribution_days,
+        terms: me.program.terms().in_words(),
         span,
         shows_clicks,
         chart: chart(&days, span, today, shows_clicks, &reader, currency),

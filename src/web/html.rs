@@ -13,7 +13,7 @@ use super::{
     caller::Caller,
     earner::Earner,
     failure::Failure,
-    filters, guard, input,
+    filters, guard, input, look,
     reply::{Page, Reply},
     shell::{Notice, Shell},
 };
@@ -108,8 +108,13 @@ async fn represent(
     let extensions = response.extensions_mut();
     let (reply, failure) = (extensions.remove::<Reply>(), extensions.remove::<Failure>());
     let (caller, earner) = (extensions.remove::<Caller>(), extensions.remove::<Earner>());
+    let of = extensions.remove::<look::Of>();
     let around = async || {
         let mut shell = Shell::at(&asked.path);
+        let public = asked.path.strip_prefix("/p/").and_then(|rest| rest.split('/').next());
+        if let Some(slug) = of.as_ref().map(|of| of.0.as_str()).or(public) {
+            shell.brand = look::Brand::of(app, slug).await;
+        }
         if let Some(account) = account {
             // A page that only lacks what stands around it is still worth showing.
             let mine = shell.clone().of(app, account, caller, earner).await;

@@ -2,11 +2,15 @@
 //! nothing, only the button does.
 
 use askama::Template;
-use axum::extract::State;
+use axum::{
+    Extension,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
 use tower_sessions::Session;
 
 use super::{
-    client::Client, earner, failure::Failure, filters, form::Form, html, input::PathToken, reply::Reply, session,
+    client::Client, earner, failure::Failure, filters, form::Form, html, input::PathToken, look, reply::Reply, session,
     shell::Notice,
 };
 use crate::{
@@ -43,6 +47,13 @@ struct Join {
     path: String,
     door: Door,
     form: Form,
+}
+
+impl Join {
+    /// The page in the program's own look.
+    fn branded(self, reply: fn(Self) -> Reply) -> Response {
+        (Extension(look::Of(self.program.slug.clone())), reply(self)).into_response()
+    }
 }
 
 #[derive(Template)]
@@ -82,10 +93,10 @@ async fn load(app: &App, session: &Session, purpose: Purpose, token: &str) -> Re
     Ok(Some(Join { is_invitation, program, settings, email: email.as_str().to_owned(), path, door, form }))
 }
 
-async fn show(app: &App, session: &Session, purpose: Purpose, token: &str) -> Result<Reply, Failure> {
+async fn show(app: &App, session: &Session, purpose: Purpose, token: &str) -> Result<Response, Failure> {
     Ok(match load(app, session, purpose, token).await? {
-        Some(page) => Reply::page(page),
-        None => Reply::page(Gone { is_invitation: purpose == Purpose::AffiliateInvitation }),
+        Some(page) => page.branded(Reply::page),
+        None => Reply::page(Gone { is_invitation: purpose == Purpose::AffiliateInvitation }).into_response(),
     })
 }
 
@@ -96,10 +107,10 @@ async fn go_in(
     purpose: Purpose,
     token: &str,
     form: Form,
-) -> Result<Reply, Failure> {
+) -> Result<Response, Failure> {
     let is_invitation = purpose == Purpose::AffiliateInvitation;
     let Some(mut page) = load(&app, &session, purpose, token).await? else {
-        return Ok(Reply::page(Gone { is_invitation }));
+        return Ok(Reply::page(Gone { is_invitation }).into_response());
     };
     let offered = page.form.get("name").to_owned();
     page.form = form;
@@ -129,7 +140,9 @@ async fn go_in(
         }
         Door::SignIn | Door::Another(_) => None,
     };
-    let (Some(who), Some(name), true) = (who, name, page.form.is_good()) else { return Ok(Reply::invalid(page)) };
+    let (Some(who), Some(name), true) = (who, name, page.form.is_good()) else {
+        return Ok(page.branded(Reply::invalid));
+    };
 
     let (is_new, program) = (matches!(who, Who::New { .. }), page.program.clone());
     let (act, token_hash) = (app.act(program.into(), Actor::CommandLine), hash(token));
@@ -147,12 +160,12 @@ async fn go_in(
             if is_new {
                 session::start(&session, client, joined.account, Some(app.clock.now())).await?;
             }
-            welcome(&session, &page, joined).await
+            Ok(welcome(&session, &page, joined).await?.into_response())
         }
-        Err(Refusal::NotFound(_)) => Ok(Reply::page(Gone { is_invitation })),
+        Err(Refusal::NotFound(_)) => Ok(Reply::page(Gone { is_invitation }).into_response()),
         Err(refusal) => {
             page.form.refused(refusal)?;
-            Ok(Reply::invalid(page))
+            Ok(page.branded(Reply::invalid))
         }
     }
 }
@@ -174,7 +187,7 @@ pub async fn confirmation(
     State(app): State<App>,
     session: Session,
     PathToken(token): PathToken,
-) -> Result<Reply, Failure> {
+) -> Result<Response, Failure> {
     show(&app, &session, Purpose::ConfirmApplication, &token).await
 }
 
@@ -185,7 +198,7 @@ pub async fn confirm(
     client: Client,
     PathToken(token): PathToken,
     form: Form,
-) -> Result<Reply, Failure> {
+) -> Result<Response, Failure> {
     go_in(app, session, &client, Purpose::ConfirmApplication, &token, form).await
 }
 
@@ -194,7 +207,7 @@ pub async fn invitation(
     State(app): State<App>,
     session: Session,
     PathToken(token): PathToken,
-) -> Result<Reply, Failure> {
+) -> Result<Response, Failure> {
     show(&app, &session, Purpose::AffiliateInvitation, &token).await
 }
 
@@ -205,6 +218,6 @@ pub async fn accept(
     client: Client,
     PathToken(token): PathToken,
     form: Form,
-) -> Result<Reply, Failure> {
+) -> Result<Response, Failure> {
     go_in(app, session, &client, Purpose::AffiliateInvitation, &token, form).await
 }

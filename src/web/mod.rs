@@ -43,6 +43,7 @@ mod json_text;
 mod keys;
 mod link_cookie;
 mod links;
+mod look;
 pub mod menu;
 mod once;
 pub mod openapi;
@@ -72,6 +73,7 @@ mod throttle;
 mod tracking;
 mod two_step;
 mod unsubscribe;
+mod upload;
 mod visits;
 
 use std::sync::LazyLock;
@@ -157,6 +159,7 @@ pages! {
         .route("/payments/events/{id}", get(provider_inbox::show))
         .route("/payments/events/{id}/run", post(provider_inbox::run))
         .route("/audit", get(audit::index))
+        .route("/audit/export", get(audit::export))
         .route("/search", get(search::index))
         .route("/affiliates/invite", get(invitations::show).post(invitations::send))
         .route("/affiliates/{id}/invitation", post(invitations::invite_affiliate))
@@ -167,6 +170,7 @@ pages! {
         .route("/applications/{id}/approval", post(applications::approve))
         .route("/applications/{id}/rejection", post(applications::reject))
         .route("/applications/{id}/reopening", post(applications::reopen))
+        .route("/settings/look", get(look::show).post(look::save))
         .route("/settings/applications", get(application_settings::show).post(application_settings::save))
         .route("/team", get(team::index))
         .route("/team/invite", get(team::invite).post(team::send_invitation))
@@ -195,6 +199,7 @@ fn affiliate() -> Router<App> {
         .route("/payouts/{day}", get(payouts::show))
         .route("/settings", get(settings::show))
         .route("/settings/payment", get(settings::ask_how).post(settings::pay_by))
+        .route("/settings/payment/removal", post(settings::forget_how))
         .route("/settings/profile", post(settings::rename))
 }
 
@@ -250,6 +255,7 @@ fn public(app: &App) -> Router<App> {
         .route("/unsubscribe/{token}", get(unsubscribe::show).post(unsubscribe::create))
         .route("/healthz", get(health::up))
         .route("/readyz", get(health::ready))
+        .route("/brand/{program}/{file}", get(look::file))
         .route("/static/{file}", get(assets::show).layer(CompressionLayer::new()))
         .method_not_allowed_fallback(async || Failure::wrong_method())
         .layer(from_fn_with_state(app.clone(), guard::front))

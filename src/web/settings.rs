@@ -6,19 +6,27 @@ use askama::Template;
 use axum::extract::{FromRequestParts, State};
 
 use super::{
-    audit::Told, caller::Configures, failure::Failure, filters, form::Form, input::path_parameter, reply::Reply,
+    audit::Told, caller::Configures, failure::Failure, filters, form::Form, input::path_parameter, look, reply::Reply,
     shell::Notice,
 };
 use crate::{
     app::App,
     domain::{
+        attribution::Touch,
+        look::Look,
         money::Rate,
         program::{self, Program},
         text, tracking,
     },
     flows::{self, Refusal, programs},
-    store::{self, audit},
+    store::{self, audit, looks},
 };
+
+const TOUCHES: [(&str, &str); 2] = [
+    ("last", "The last affiliate who brought the customer"),
+    ("first", "The first affiliate who brought the customer"),
+];
+const COUPONS: [(&str, &str); 2] = [("before", "Before a link"), ("after", "Only where there is no link")];
 
 /// One page of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +34,7 @@ enum Part {
     Basics,
     Commission,
     Tracking,
+    Attribution,
 }
 
 pub struct PathPart(Part);
@@ -38,6 +47,7 @@ impl FromRequestParts<App> for PathPart {
             "basics" => Part::Basics,
             "commission" => Part::Commission,
             "tracking" => Part::Tracking,
+            "attribution" => Part::Attribution,
             _ => return Err(Failure::no_route()),
         };
         Ok(Self(part))
@@ -49,6 +59,9 @@ impl FromRequestParts<App> for PathPart {
 struct Index {
     program: Arc<Program>,
     tracking: tracking::Settings,
+    look: Look,
+    /// Where its logo is.
+    logo: Option<String>,
     changes: Vec<Told>,
 }
 
@@ -62,7 +75,9 @@ pub async fn index(me: Configures, State(app): State<App>) -> Result<Reply, Fail
     let latest = audit::page(&mut tx, me.program.id, &filter, LATEST).await?;
     let changes = Told::of(&mut tx, latest).await?;
     let tracking = store::tracking::settings(&mut tx, me.program.id).await?;
-    Ok(Reply::page(Index { program: Arc::clone(&me.program), tracking, changes }))
+    let look = looks::of(&mut tx, me.program.id).await?;
+    let logo = look::Brand::new(&me.program.slug, &look).logo;
+    Ok(Reply::page(Index { program: Arc::clone(&me.program), tracking, look, logo, changes }))
 }
 
 #[derive(Template)]
@@ -85,6 +100,7 @@ impl Page {
             Part::Basics => "Basics",
             Part::Commission => "Commission",
             Part::Tracking => "Links and attribution",
+            Part::Attribution => "Who is credited",
         }
     }
 }
@@ -99,6 +115,10 @@ pub async fn show(me: Configures, State(app): State<App>, PathPart(part): PathPa
         ("commission", &program.rate.to_string()),
         ("attribution_days", &program.attribution_days.to_string()),
         ("landing_url", landing_url),
+        ("touch", program.touch.as_str()),
+        ("bound_days", &program.bound_days.map_or(String::new(), |days| days.to_string())),
+        ("coupons", if program.coupon_wins { "before" } else { "after" }),
+        ("new_customers_only", if program.new_customers_only { "yes" } else { "" }),
         ("domains", &program.domains.join(", ")),
         ("parameters", &tracking.parameters.join(", ")),
         ("consent", if tracking.needs_consent { "yes" } else { "" }),
@@ -134,16 +154,8 @@ pub async fn update(
         })
         .await?;
     app.caches.sites.forget(&me.program.id);
-    Ok(Reply::done(format!("/m/{}/settings", me.program.slug), Notice::done(told(&changed))))
-}
-
-/// What was changed, in words.
-pub fn told(changed: &[program::Difference]) -> String {
-    let told = |one: &program::Difference| format!("{}: {} → {}", one.setting, one.before, one.after);
-    match changed {
-        [] => "Nothing was different, so nothing was changed.".to_owned(),
-        several => format!("Saved. {}.", several.iter().map(told).collect::<Vec<_>>().join("; ")),
-    }
+    let told = program::Difference::told(&changed);
+    Ok(Reply::done(format!("/m/{}/settings", me.program.slug), Notice::done(told)))
 }
 
 /// What the site's script may do, as the form would have it; of a form that does not ask, nothing.
@@ -170,6 +182,17 @@ fn read(before: &Program, part: Part, form: &mut Form) -> Option<Program> {
             let domains = form.read("domains", program::domains);
             after.landing_url = form.read_filled("landing_url", program::landing_url);
             (after.attribution_days, after.domains) = (days?, domains?);
+        }
+        Part::Attribution => {
+            let touch = form.read("touch", Touch::parse);
+            let bound_days = form.read("bound_days", program::bound_days);
+            after.coupon_wins = form.read("coupons", |word| match word {
+                "before" => Ok(true),
+                "after" => Ok(false),
+                _ => Err(crate::domain::Issue::new("must be one of before, after")),
+            })?;
+            after.new_customers_only = form.is_checked("new_customers_only");
+            (after.touch, after.bound_days) = (touch?, bound_days?);
         }
     }
     form.is_good().then_some(after)

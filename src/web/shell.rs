@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::{assets, caller::Caller, earner::Earner};
+use super::{assets, caller::Caller, earner::Earner, look::Brand};
 use crate::{
     app::App,
     domain::{
@@ -85,6 +85,8 @@ pub struct Shell {
     pub merchant: Option<Merchant>,
     pub earner: Option<Earner>,
     pub places: Vec<Place>,
+    /// Of the program whose public page or affiliate's page it is.
+    pub brand: Brand,
     pub notice: Option<Notice>,
     pub assets: &'static assets::Names,
 }
@@ -103,6 +105,7 @@ impl Default for Shell {
             merchant: None,
             earner: None,
             places: Vec::new(),
+            brand: Brand::default(),
             notice: None,
             assets: assets::names(),
         }
@@ -160,6 +163,9 @@ impl Shell {
             let to_review = commissions::count_pending(&mut tx, program.id, MANY).await?;
             let applications = applications::count_waiting(&mut tx, program.id, MANY).await?;
             self.merchant = Some(Merchant { program, role, to_review, applications });
+        }
+        if let Some(earner) = &earner {
+            self.brand = Brand::new(&earner.program.slug, &earner.look);
         }
         self.earner = earner;
         Ok(self)

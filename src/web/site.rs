@@ -9,7 +9,6 @@ use super::{
     filters,
     form::Form,
     reply::Reply,
-    settings::told,
     shell::Notice,
     sites,
 };
@@ -283,7 +282,7 @@ pub async fn allow(me: Configures, State(app): State<App>, mut form: Form) -> Re
         .await?;
     app.caches.programs.forget(&me.program.slug);
     app.caches.sites.forget(&me.program.id);
-    Ok(Reply::done(here(&me), Notice::done(told(&changed))))
+    Ok(Reply::done(here(&me), Notice::done(crate::domain::program::Difference::told(&changed))))
 }
 
 fn one_domain(text: &str) -> Result<String, Issue> {

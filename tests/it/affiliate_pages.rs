@@ -239,20 +239,23 @@ async fn how_one_is_paid_is_kept_audited_and_never_shown_whole() {
     let audited = "SELECT COUNT(*) FROM audit_log WHERE action = 'affiliate.changed' AND actor LIKE 'account:%' AND after NOT LIKE '%3704%'";
     assert_eq!(site.database.number(audited).await, 1);
 
-    // Told, at the address as it is, once for each change; the first time is no change.
+    // Told, at the address as it is, the first time and once for each change.
     let told = "SELECT COUNT(*) FROM mails WHERE kind = 'payment_details_changed'";
-    assert_eq!(site.database.number(told).await, 0);
+    assert_eq!(site.database.number(told).await, 1);
     for _ in 0..2 {
         anna.post("/settings/payment", &[("method", "paypal"), ("details", "new@example.com")]).await;
     }
-    assert_eq!(site.database.number(told).await, 1);
+    assert_eq!(site.database.number(told).await, 2);
+    goes_to(&anna.post("/settings/payment/removal", &[]).await, "/settings");
+    assert!(anna.get("/settings").await.text.contains("Not set yet"));
+    assert_eq!(site.database.number(told).await, 3);
 
     // Asked again, when it is a while since they proved who they are.
     site.advance_seconds(11 * 60);
     for answer in [anna.get("/settings/payment").await, anna.post("/settings/payment", &fields).await] {
         assert!(answer.header("location").starts_with("/confirm?"), "{answer:?}");
     }
-    assert_eq!(site.database.number(told).await, 1);
+    assert_eq!(site.database.number(told).await, 3);
 
     let long = "و".repeat(200);
     goes_to(&anna.post("/settings/profile", &[("name", &long)]).await, "/settings");

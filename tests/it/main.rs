@@ -55,6 +55,7 @@ mod sign_in;
 mod site_browser;
 mod site_check;
 mod site_reports;
+mod story;
 mod tracking;
 mod two_servers;
 mod windows;

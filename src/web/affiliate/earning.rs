@@ -93,10 +93,10 @@ pub async fn show(me: Earner, State(app): State<App>, PathId(id): PathId<id::Com
     Ok(Reply::page(Show {
         program: me.program.name.clone(),
         sentence: format!("{first}{}.", letters.as_str()),
-        line: Line::new(line, currency),
+        line: Line::new(line, &me),
         explained,
         steps,
-        beside: beside.into_iter().map(|found| Line::new(found, currency)).collect(),
+        beside: beside.into_iter().map(|found| Line::new(found, &me)).collect(),
     }))
 }
 

@@ -252,7 +252,7 @@ async fn earned(
         found.retain(|row| from <= row.created_at && row.created_at < to && is_wanted(row.status));
         found
     };
-    Ok(found.into_iter().map(|found| Line::new(found, me.program.currency)).collect())
+    Ok(found.into_iter().map(|found| Line::new(found, me)).collect())
 }
 
 async fn moved(
@@ -297,11 +297,13 @@ pub async fn file(me: Earner, account: SignedIn, State(app): State<App>, query: 
     let time = |time: Option<Time>| time.map(|time| time.to_string()).unwrap_or_default();
     let sheet = if asked.is_movements {
         let mut sheet = csv::Sheet::new(&["Date", "What", "Order", "Commission", "Amount", "Currency"])?;
-        for row in moved(&mut tx, &me, &asked, range, WHOLE).await? {
+        let (rows, is_cut) = csv::cut(moved(&mut tx, &me, &asked, range, csv::MOST + 1).await?);
+        for row in rows {
             let commission = row.commission.unwrap_or_default();
             let (order, amount) = (typed(&row.order), row.amount.to_string());
             sheet.row(&[row.at.to_string(), row.what.into(), order, commission, amount, currency.into()])?;
         }
+        sheet.end(is_cut)?;
         sheet
     } else {
         let columns = [
@@ -319,7 +321,8 @@ pub async fn file(me: Earner, account: SignedIn, State(app): State<App>, query: 
             "Id",
         ];
         let mut sheet = csv::Sheet::new(&columns)?;
-        for row in earned(&mut tx, &me, &asked, range, WHOLE).await? {
+        let (rows, is_cut) = csv::cut(earned(&mut tx, &me, &asked, range, csv::MOST + 1).await?);
+        for row in rows {
             sheet.row(&[
                 row.created_at.to_string(),
                 typed(&row.order),
@@ -335,6 +338,7 @@ pub async fn file(me: Earner, account: SignedIn, State(app): State<App>, query: 
                 row.id.clone(),
             ])?;
         }
+        sheet.end(is_cut)?;
         sheet
     };
     sheet.download(&format!("earnings-{}-{}.csv", me.program.slug, asked.period))

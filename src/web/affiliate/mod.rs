@@ -17,11 +17,12 @@ use crate::{
         customer,
         id::AccountId,
         locale::NumberStyle,
-        money::{Currency, Money, Rate},
+        money::{Money, Rate},
         program::Program,
         time::Time,
     },
     store::{self, Tx, accounts, earnings::Earned},
+    web::earner::Earner,
 };
 
 /// Who reads, as far as figures depend on it: a statement's days are those that the dates on it show.
@@ -71,7 +72,8 @@ pub struct Line {
 }
 
 impl Line {
-    pub fn new(found: Earned, currency: Currency) -> Self {
+    pub fn new(found: Earned, me: &Earner) -> Self {
+        let currency = me.program.currency;
         Self {
             id: found.id.to_string(),
             is_reversal: found.kind == Kind::Reversal,
@@ -86,7 +88,7 @@ impl Line {
             order: found.order_id,
             sale: currency.of(found.sale_minor),
             refunded: currency.of(found.refunded_minor),
-            customer: found.customer.as_deref().and_then(customer::masked),
+            customer: found.customer.as_deref().and_then(|customer| customer::seen(customer, me.look.customers)),
         }
     }
 

@@ -126,6 +126,6 @@ pub async fn show(
         label: filters::in_words(midnight, &TimeZone::UTC, "%-d %b %Y"),
         is_cut: total.count > ROWS,
         total: currency.of(total.amount),
-        lines: paid.into_iter().map(|found| Line::new(found, currency)).collect(),
+        lines: paid.into_iter().map(|found| Line::new(found, &me)).collect(),
     }))
 }

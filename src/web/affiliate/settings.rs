@@ -116,6 +116,14 @@ pub async fn pay_by(
     Ok(Reply::invalid(PaidBy::of(&mut tx, &me, Some(form)).await?))
 }
 
+/// `POST /settings/payment/removal`
+pub async fn forget_how(me: Earner, account: SignedIn, _: Confirmed, State(app): State<App>) -> Result<Reply, Failure> {
+    let edit = Edit { payment_method: Some(None), payment_details: Some(None), ..Edit::default() };
+    change(&app, &me, account, edit).await?;
+    let told = format!("Removed. {} cannot pay you until you add another way.", me.program.name);
+    Ok(Reply::done("/settings", Notice::done(told)))
+}
+
 /// `POST /settings/profile`
 pub async fn rename(me: Earner, account: SignedIn, State(app): State<App>, mut form: Form) -> Result<Reply, Failure> {
     if let Some(name) = form.read("name", |given| text::name(given).map(|()| given.to_owned())) {

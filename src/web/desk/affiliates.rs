@@ -245,7 +245,7 @@ pub async fn export(me: Reads, State(app): State<App>, query: Query) -> Result<R
     let like = view.like();
     let (status, only, sort) = (view.status.map_or("", Status::as_str), view.only.as_str(), view.sort.as_str());
     let asked = Asked { status, like: &like, only, sort, is_rising: view.is_rising };
-    let lines = roster::page(&mut tx, me.program.id, asked, MOST, 0).await?;
+    let (lines, is_cut) = csv::cut(roster::page(&mut tx, me.program.id, asked, csv::MOST + 1, 0).await?);
     let currency = me.program.currency;
     let mut sheet = Sheet::new(&[
         "id",
@@ -280,6 +280,7 @@ pub async fn export(me: Reads, State(app): State<App>, query: Query) -> Result<R
             line.payment_method.map(|method| method.to_string()).unwrap_or_default(),
         ])?;
     }
+    sheet.end(is_cut)?;
     Ok(sheet.download(&format!("{}-affiliates.csv", view.slug))?.into_response())
 }
 

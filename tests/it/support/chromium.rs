@@ -41,6 +41,8 @@ pub struct Screen {
 impl Screen {
     pub const PHONE: Self = Self { width: 390, dark: false, javascript: true };
     pub const DESK: Self = Self { width: 1280, ..Self::PHONE };
+    /// The least that a page must fit on.
+    pub const NARROW: Self = Self { width: 320, ..Self::PHONE };
 
     pub const fn dark(self) -> Self {
         Self { dark: true, ..self }
@@ -101,6 +103,17 @@ impl Window {
         window
     }
 
+    /// Shows the same page in the other theme.
+    pub async fn show_dark(&mut self, dark: bool) {
+        self.screen.dark = dark;
+        // Still, so that no check or picture sees a colour on its way to another.
+        let media = json!({ "features": [
+            { "name": "prefers-color-scheme", "value": if dark { "dark" } else { "light" } },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ] });
+        self.session.devtools("Emulation.setEmulatedMedia", media).await;
+    }
+
     /// Shows the page on another screen. Whether it has scripts counts from the next page on.
     pub async fn show_on(&mut self, screen: Screen) {
         self.screen = screen;
@@ -108,15 +121,10 @@ impl Window {
         let metrics = json!({
             "width": screen.width, "height": height, "deviceScaleFactor": 1, "mobile": screen.is_phone(),
         });
-        // Still, so that no check or picture sees a colour on its way to another.
-        let media = json!({ "features": [
-            { "name": "prefers-color-scheme", "value": if screen.dark { "dark" } else { "light" } },
-            { "name": "prefers-reduced-motion", "value": "reduce" },
-        ] });
         self.session.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
         let touch = json!({ "enabled": screen.is_phone() });
         self.session.devtools("Emulation.setTouchEmulationEnabled", touch).await;
-        self.session.devtools("Emulation.setEmulatedMedia", media).await;
+        self.show_dark(screen.dark).await;
         let scripts = json!({ "value": !screen.javascript });
         self.session.devtools("Emulation.setScriptExecutionDisabled", scripts).await;
     }

@@ -11,7 +11,7 @@ pub mod process;
 pub mod site;
 pub mod smtp;
 pub mod stock;
-mod traffic;
+pub mod traffic;
 mod verbs;
 mod webdriver;
 

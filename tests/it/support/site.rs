@@ -6,11 +6,14 @@ use offshoot::{
     app::App,
     clock::Clock,
     config::{Config, Given},
-    domain::{email::Email, key::Scope, money::Currency, money::Rate, program::Program, time::Time},
+    domain::{
+        email::Email, id::Id, key::Scope, money::Currency, money::Rate, one_time_link::Purpose, program::Program,
+        time::Time,
+    },
     flows::{
         Act, Actor, Refusal,
         accounts::{self, NewAccount},
-        programs,
+        one_time_links, programs,
     },
     secret::SecretKey,
     store::{self, proof},
@@ -102,6 +105,20 @@ impl Site {
     /// An affiliate with that code, by the API; their id.
     pub async fn affiliate(&self, code: &str) -> String {
         self.api.affiliate(code).await
+    }
+
+    /// Where the newest good link of that purpose to the address leads; waited for, as some are made after
+    /// the answer.
+    pub async fn link(&self, purpose: Purpose, email: &str) -> String {
+        let is_it = format!("purpose = '{purpose}' AND email = '{email}' AND used_at IS NULL");
+        let sql = format!("SELECT COALESCE(MAX(id), 0) FROM one_time_links WHERE {is_it}");
+        for _ in 0..100 {
+            match self.database.number(&sql).await {
+                0 => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+                id => return format!("/{}", one_time_links::path(&self.app.secret, purpose, Id::new(id))),
+            }
+        }
+        panic!("no link of {purpose} to {email}")
     }
 
     /// Blocks, pauses or activates an affiliate.

@@ -1,13 +1,27 @@
 //! Sites with something on them, made through the API as a merchant's shop would: nothing yet, what is
 //! typical, and what nobody would think of.
 
+use std::collections::BTreeMap;
+
+use offshoot::{
+    domain::{email::Email, id::AffiliateId, message::Kind, one_time_link::Purpose},
+    flows::mails,
+    store::{self, mail_preferences::Recipient},
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Site, browser::account};
+use super::{
+    Site,
+    browser::{Browser, PASSWORD, account},
+};
 
 pub const MERCHANT: &str = "mara@example.com";
 pub const AFFILIATE: &str = "nina@example.com";
+/// Who has applied and waits.
+pub const APPLICANT: &str = "ines@example.com";
+/// Who may only look at what is owed.
+pub const BLOCKED: &str = "mei@example.com";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Data {
@@ -16,12 +30,11 @@ pub enum Data {
     Hostile,
 }
 
-/// A site with a merchant and an affiliate who can sign in, and an id of each thing that pages are about.
+/// A site with people who can sign in, and what pages are about: `affiliate`, `commission`, `conversion`,
+/// `application`, and a good link of each purpose.
 pub struct Stock {
     pub site: Site,
-    pub affiliate: String,
-    pub commission: String,
-    pub conversion: String,
+    names: BTreeMap<&'static str, String>,
 }
 
 const PEOPLE: [(&str, &str); 8] = [
@@ -76,14 +89,18 @@ impl Stock {
     pub async fn new(data: Data) -> Self {
         let site = Site::start().await;
         account(&site, MERCHANT, true).await;
-        account(&site, AFFILIATE, false).await;
-        let mut stock = Self { site, affiliate: String::new(), commission: String::new(), conversion: String::new() };
+        let mut stock = Self { site, names: BTreeMap::new() };
         match data {
-            Data::Empty => {}
+            Data::Empty => {
+                let made =
+                    posted(&stock.site, "/affiliates", &json!({ "email": AFFILIATE, "name": "Nina Sommer" })).await;
+                stock.give(made["data"]["affiliate"]["id"].as_str().unwrap(), AFFILIATE).await;
+            }
             Data::Typical => {
                 let people = PEOPLE.map(|(name, code)| (name.to_owned(), code));
                 let amount = |row: usize| format!("{}.{}5", 19 + row * 37, row % 10);
                 stock.fill(&people, amount, |row| format!("#{}", 4001 + row)).await;
+                stock.invite_and_apply("Ines Duarte", "On my blog about coffee, once a week.").await;
             }
             Data::Hostile => {
                 // The largest amounts, and the smallest.
@@ -94,6 +111,9 @@ impl Stock {
                     _ => format!("{row}{}", "9".repeat(250)),
                 };
                 stock.fill(&hostile_people(), amount, order).await;
+                stock
+                    .invite_and_apply(&"W".repeat(200), &format!("<script>alert(3)</script>{}", "W".repeat(400)))
+                    .await;
             }
         }
         stock
@@ -106,22 +126,20 @@ impl Stock {
         amount: impl Fn(usize) -> String,
         order: impl Fn(usize) -> String,
     ) {
-        let site = &self.site;
         for (index, (name, code)) in people.iter().enumerate() {
+            let site = &self.site;
             let email = format!("{}@example.com", code.to_lowercase());
             let body = json!({ "email": email, "name": name, "referralCode": code });
             let made = posted(site, "/affiliates", &body).await;
             let affiliate = made["data"]["affiliate"]["id"].as_str().unwrap().to_owned();
             site.api.click(code).await;
+            let (mut conversion, mut commission) = Default::default();
             for (turn, status) in ["pending", "approved", "rejected", "paid", "pending"].into_iter().enumerate() {
                 let row = index * 5 + turn;
-                let (conversion, commission) = sold(site, code, &amount(row), &order(row), status).await;
+                (conversion, commission) = sold(site, code, &amount(row), &order(row), status).await;
                 if status == "paid" {
                     let reason = json!({ "reason": format!("returned by {name}") });
                     posted(site, &format!("/conversions/{conversion}/refunds"), &reason).await;
-                }
-                if index == 0 {
-                    (self.conversion, self.commission) = (conversion, commission);
                 }
             }
             match index % 4 {
@@ -129,18 +147,97 @@ impl Stock {
                 3 => site.set_affiliate(&affiliate, "blocked").await,
                 _ => {}
             }
-            if index == 0 {
-                self.affiliate = affiliate;
-            }
             // Newest first is an order of its own.
             site.advance_seconds(3_607);
+            if email == AFFILIATE {
+                self.give(&affiliate, AFFILIATE).await;
+                self.names.extend([("affiliate", affiliate), ("conversion", conversion), ("commission", commission)]);
+            } else if email == BLOCKED {
+                self.give(&affiliate, BLOCKED).await;
+            }
         }
     }
 
-    /// A path with the ids of this site in the places of `{affiliate}`, `{commission}` and `{conversion}`.
+    /// Lets somebody sign in as that affiliate.
+    async fn give(&self, affiliate: &str, email: &str) {
+        let account = account(&self.site, email, false).await;
+        let affiliate = AffiliateId::parse(affiliate).unwrap();
+        let db = &self.site.app.db;
+        let given = db.write(move |tx| Box::pin(store::affiliates::give_to(tx, affiliate, account)));
+        given.await.unwrap();
+    }
+
+    /// What comes about through the portal itself: an affiliate's settings and links, applications,
+    /// invitations, and good links of all purposes.
+    async fn invite_and_apply(&mut self, name: &str, answer: &str) {
+        let site = &self.site;
+        let (merchant, nina, guest) = (Browser::at(site.address), Browser::at(site.address), Browser::at(site.address));
+        let done = async |browser: &Browser, path: &str, fields: &[(&str, &str)]| {
+            let answer = browser.post(path, fields).await;
+            assert_eq!(answer.status, 303, "{path}: {answer:?}");
+        };
+        merchant.sign_in(MERCHANT, PASSWORD).await;
+        nina.sign_in(AFFILIATE, PASSWORD).await;
+        done(&nina, "/settings/payment", &[("method", "paypal"), ("details", "nina@example.com")]).await;
+        done(&nina, "/links", &[("label", name), ("code", "NINA-BLOG"), ("destination", "shop.example/beans")]).await;
+        done(&nina, "/account/email", &[("email", "nina@new.example")]).await;
+        let settings = [
+            ("open", "yes"),
+            ("review", "review"),
+            ("description", name),
+            ("contact", "partners@acme.example"),
+            ("question_1", "How will you recommend us?"),
+            ("length_1", "long"),
+            ("required_1", "yes"),
+            ("question_2", name),
+            ("terms", answer),
+        ];
+        done(&merchant, "/m/acme/settings/applications", &settings).await;
+        done(&merchant, "/m/acme/affiliates/invite", &[("people", &format!("{name} <otto@example.com>"))]).await;
+        done(&merchant, "/m/acme/team/invite", &[("email", "fritz@example.com"), ("role", "finance")]).await;
+        for email in [APPLICANT, "vera@example.com"] {
+            let form = guest.get("/p/acme/apply").await;
+            let stamp = form.text.split(r#"name="stamp" value=""#).nth(1).unwrap().split('"').next().unwrap();
+            site.advance_seconds(5);
+            let fields = [
+                ("stamp", stamp),
+                ("name", name),
+                ("email", email),
+                ("answer_1", answer),
+                ("answer_2", ""),
+                ("terms", "yes"),
+                ("version", "1"),
+            ];
+            done(&guest, "/p/acme/apply", &fields).await;
+        }
+        let confirm = site.link(Purpose::ConfirmApplication, APPLICANT).await;
+        done(&Browser::at(site.address), &confirm, &[("password", PASSWORD)]).await;
+        for path in ["/login/link", "/forgot"] {
+            let answer = guest.post(path, &[("email", AFFILIATE)]).await;
+            assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        }
+
+        let (applicant, program) = (Email::parse(APPLICANT).unwrap(), site.program.id);
+        let mut tx = site.app.db.read().await.unwrap();
+        let applicant = store::affiliates::by_email(&mut tx, program, &applicant).await.unwrap().unwrap().id;
+        drop(tx);
+        let affiliate = Recipient::Affiliate(AffiliateId::parse(&self.names["affiliate"]).unwrap());
+        let no_mail = mails::unsubscribe_token(&site.app.secret, affiliate, Kind::NewCommission);
+        let names = [
+            ("application", applicant.to_string()),
+            ("apply-confirm", site.link(Purpose::ConfirmApplication, "vera@example.com").await),
+            ("invitation", site.link(Purpose::AffiliateInvitation, "otto@example.com").await),
+            ("team-invitation", site.link(Purpose::TeamInvitation, "fritz@example.com").await),
+            ("sign-in-link", site.link(Purpose::SignIn, AFFILIATE).await),
+            ("reset", site.link(Purpose::ResetPassword, AFFILIATE).await),
+            ("new-email", site.link(Purpose::ConfirmEmail, "nina@new.example").await),
+            ("unsubscribe", format!("/unsubscribe/{no_mail}")),
+        ];
+        self.names.extend(names);
+    }
+
+    /// A path with what this site has in the places of `{affiliate}` and the like.
     pub fn path(&self, path: &str) -> String {
-        let ids = [("{affiliate}", &self.affiliate), ("{commission}", &self.commission)];
-        let ids = ids.into_iter().chain([("{conversion}", &self.conversion)]);
-        ids.fold(path.to_owned(), |path, (name, id)| path.replace(name, id))
+        self.names.iter().fold(path.to_owned(), |path, (name, is)| path.replace(&format!("{{{name}}}"), is))
     }
 }

@@ -54,6 +54,13 @@ impl Window {
         self.press_on(name, words).await;
     }
 
+    /// Presses it, and tells what is wrong with the page that comes.
+    pub async fn faults_after(&self, name: &str) -> Vec<String> {
+        self.step(format!("click \"{name}\""));
+        self.act(["press", name, ""], async |element| self.session.click(element).await).await;
+        self.faults().await
+    }
+
     async fn press_on(&self, name: &str, beside: &str) {
         let beside_what = if beside.is_empty() { String::new() } else { format!(" beside \"{beside}\"") };
         self.step(format!("click \"{name}\"{beside_what}"));
@@ -230,18 +237,18 @@ impl Window {
         self.read("return matchMedia(arguments[0]).matches", &[media.into()]).await == true
     }
 
-    /// What it costs to load that page with nothing in the cache.
-    pub async fn weigh(&self, path: &str) -> Weights {
+    /// Goes there with nothing in the cache; what is wrong with the page, and what it costs to load.
+    pub async fn faults_and_weights_of(&self, path: &str) -> (Vec<String>, Weights) {
         self.session.devtools("Network.clearBrowserCache", json!({})).await;
-        self.is_sound().await;
+        self.read_logs().await;
         self.traffic().forget();
-        self.visit(path).await;
+        let faults = self.faults_of(path).await;
         self.until("has loaded everything", async || {
             self.read_logs().await;
             if self.traffic().is_quiet() { Ok(()) } else { Err(String::new()) }
         })
         .await;
-        self.traffic().weights()
+        (faults, self.traffic().weights())
     }
 
     /// Leaves a picture of the whole page in the folder of `OFFSHOOT_TEST_PICTURES`, where that is set.

@@ -1,0 +1,27 @@
+-- How a program shows itself, and what it says -------------------------------------------------------
+
+-- No row is the look of the portal itself, and customers masked.
+CREATE TABLE looks (
+  program_id BIGINT NOT NULL PRIMARY KEY REFERENCES programs (id),
+  -- What affiliates see of a customer.
+  customers TEXT NOT NULL CHECK (customers IN ('hidden', 'masked', 'shown')),
+  -- `#17694a`.
+  colour TEXT,
+  -- Names the picture in its address.
+  logo_hash TEXT,
+  -- `png`, `jpg` or `webp`, and the file in hex digits.
+  logo_kind TEXT,
+  logo TEXT,
+  updated_at BIGINT NOT NULL,
+  CHECK ((logo IS NULL) = (logo_hash IS NULL) AND (logo IS NULL) = (logo_kind IS NULL))
+);
+
+-- A merchant's own words of a mail; no row is the portal's.
+CREATE TABLE mail_texts (
+  program_id BIGINT NOT NULL REFERENCES programs (id),
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  opening TEXT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  PRIMARY KEY (program_id, kind)
+);
