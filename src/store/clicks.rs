@@ -205,10 +205,10 @@ fn text_on_sqlite(lite: &Connection, known: &mut Known, text: Option<&str>) -> R
 
 // PostgreSQL: one statement a batch -----------------------------------------------------------------
 
-/// Totals are locked in the order of their affiliates, so that two servers lock them in one order, and an
-/// affiliate's totals before their days, as a conversion does: PostgreSQL runs the parts of a WITH in any
-/// order it likes, unless one of them reads the other. (Counting with ON CONFLICT instead, two servers met
-/// half-way now and then.)
+/// Totals are locked in the order of their affiliates, one look-up after the other, so that two servers lock
+/// them in one order, and an affiliate's totals before their days, as a conversion does: PostgreSQL runs the
+/// parts of a WITH in any order it likes, unless one of them reads the other. (Counting with ON CONFLICT
+/// instead, two servers met half-way now and then.)
 const RECORD: &str = "
 WITH new AS (
   SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $6::integer[], $7::bigint[])
@@ -225,12 +225,12 @@ WITH new AS (
   INSERT INTO clicks (id, affiliate_id, ip_hash, source_id, user_agent_id)
   SELECT id, affiliate_id, ip_hash, source_id, user_agent_id FROM counted
 ), locked AS (
-  SELECT affiliate_id FROM affiliate_totals WHERE affiliate_id IN (SELECT affiliate_id FROM counted)
-  ORDER BY affiliate_id FOR NO KEY UPDATE
+  SELECT t.affiliate_id FROM (SELECT DISTINCT affiliate_id FROM counted ORDER BY affiliate_id) n
+  CROSS JOIN LATERAL (SELECT affiliate_id FROM affiliate_totals WHERE affiliate_id = n.affiliate_id FOR NO KEY UPDATE) t
 ), total AS (
   UPDATE affiliate_totals t SET clicks = t.clicks + n.clicks
   FROM (SELECT affiliate_id, COUNT(*) AS clicks FROM counted GROUP BY affiliate_id) n
-  WHERE t.affiliate_id = n.affiliate_id AND (SELECT COUNT(*) FROM locked) > 0
+  WHERE t.affiliate_id = n.affiliate_id AND t.affiliate_id = ANY (ARRAY(SELECT affiliate_id FROM locked))
   RETURNING t.affiliate_id
 ), daily AS (
   INSERT INTO affiliate_days (affiliate_id, day, clicks)

@@ -183,9 +183,7 @@ impl Db {
             Self::Sqlite(lite) => lite.snapshot(work).await,
             Self::Postgres(pg) => {
                 let mut connection = pg.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-                // Such work reads whole tables and takes the time it takes.
-                let at_length = "SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on";
-                sqlx::raw_sql(at_length).execute(connection.raw()).await?;
+                sqlx::raw_sql(postgres::AT_LENGTH).execute(connection.raw()).await?;
                 let mut tx = Tx::Postgres(connection);
                 work(&mut tx).await
             }
