@@ -325,4 +325,19 @@ macro_rules! row {
     };
 }
 
+/// A row, and behind its own columns a number that is the same for all rows of the answer.
+pub struct With<T>(pub T, pub i64);
+
+impl<T: FromLite> FromLite for With<T> {
+    fn from_lite(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self(T::from_lite(row)?, row.get(row.as_ref().column_count() - 1)?))
+    }
+}
+
+impl<'r, T: sqlx::FromRow<'r, sqlx::postgres::PgRow>> sqlx::FromRow<'r, sqlx::postgres::PgRow> for With<T> {
+    fn from_row(row: &'r sqlx::postgres::PgRow) -> sqlx::Result<Self> {
+        Ok(Self(T::from_row(row)?, sqlx::Row::try_get(row, sqlx::Row::len(row) - 1)?))
+    }
+}
+
 pub(crate) use {ask, execute, fetch_all, fetch_one, fetch_optional, row};
