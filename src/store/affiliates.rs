@@ -66,22 +66,21 @@ pub async fn create(tx: &mut Tx, new: NewAffiliate<'_>) -> Result<bool, Error> {
 }
 
 macro_rules! summary {
-    ($more:literal, $affiliates:literal, $rest:literal) => {
+    ($more:literal, $rest:literal) => {
         concat!(
             "SELECT a.id, a.email, a.name, a.status, a.created_at, t.clicks, t.conversions,
                     t.pending_minor + t.approved_minor AS unpaid_minor, t.paid_minor ",
             $more,
-            " FROM ",
-            $affiliates,
-            " a JOIN affiliate_totals t ON t.affiliate_id = a.id ",
+            " FROM affiliates a LEFT JOIN affiliate_totals t ON t.affiliate_id = a.id ",
             $rest
         )
     };
 }
 
 /// A page of a program's affiliates, newest first, and how many there are. The number comes with the page,
-/// because on PostgreSQL the way there and back takes longer than either; and the page is cut before its
-/// totals are looked up, or PostgreSQL might walk through everybody's to find those of the program.
+/// because on PostgreSQL the way there and back takes longer than either. Every affiliate has totals: the join is
+/// an outer one so that it begins with the affiliates, or PostgreSQL might walk through everybody's totals to find
+/// those of the program. (To cut the page first, in a subquery, takes SQLite half as long again.)
 pub async fn page(
     tx: &mut Tx,
     program: ProgramId,
@@ -95,8 +94,7 @@ pub async fn page(
             tx,
             summary!(
                 ", (SELECT active + pending + blocked FROM program_totals WHERE program_id = $1)",
-                "(SELECT * FROM affiliates WHERE program_id = $1 ORDER BY id DESC LIMIT $2 OFFSET $3)",
-                "ORDER BY a.id DESC"
+                "WHERE a.program_id = $1 ORDER BY a.id DESC LIMIT $2 OFFSET $3"
             ),
             program,
             limit,
@@ -108,8 +106,7 @@ pub async fn page(
             summary!(
                 ", (SELECT CASE $4 WHEN 'active' THEN active WHEN 'pending' THEN pending ELSE blocked END
                     FROM program_totals WHERE program_id = $1)",
-                "(SELECT * FROM affiliates WHERE program_id = $1 AND status = $4 ORDER BY id DESC LIMIT $2 OFFSET $3)",
-                "ORDER BY a.id DESC"
+                "WHERE a.program_id = $1 AND a.status = $4 ORDER BY a.id DESC LIMIT $2 OFFSET $3"
             ),
             program,
             limit,
@@ -126,7 +123,7 @@ pub async fn page(
 }
 
 pub async fn summary(tx: &mut Tx, program: ProgramId, id: AffiliateId) -> Result<Option<Summary>, Error> {
-    fetch_optional!(Summary, tx, summary!("", "affiliates", "WHERE a.id = $1 AND a.program_id = $2"), id, program)
+    fetch_optional!(Summary, tx, summary!("", "WHERE a.id = $1 AND a.program_id = $2"), id, program)
 }
 
 pub async fn details(tx: &mut Tx, program: ProgramId, id: AffiliateId) -> Result<Option<Details>, Error> {

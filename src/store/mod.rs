@@ -164,8 +164,21 @@ impl Db {
     /// When there is no database.
     pub async fn read(&self) -> Result<Reader, Error> {
         match self {
-            Self::Sqlite(lite) => Ok(Reader { tx: Some(Tx::Sqlite(lite.reader()?)), home: Some(lite.clone()) }),
+            Self::Sqlite(lite) => {
+                Ok(Reader { tx: Some(Tx::Sqlite(lite.reader_of_a_moment()?)), home: Some(lite.clone()) })
+            }
             Self::Postgres(pg) => Ok(Reader { tx: Some(Tx::Postgres(pg.connection().await?)), home: None }),
+        }
+    }
+
+    /// For one statement: as [`Db::read`], without what makes several of them agree.
+    ///
+    /// # Errors
+    /// When there is no database.
+    pub async fn ask(&self) -> Result<Reader, Error> {
+        match self {
+            Self::Sqlite(lite) => Ok(Reader { tx: Some(Tx::Sqlite(lite.reader()?)), home: Some(lite.clone()) }),
+            Self::Postgres(_) => self.read().await,
         }
     }
 

@@ -138,7 +138,7 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
     let window = query.window()?;
     let status = query.parsed("status", Status::parse)?;
 
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.ask().await?;
     let (page, total) = store::affiliates::page(&mut tx, me.program.id, status, window.limit, window.offset).await?;
 
     let affiliates = page.into_iter().map(|summary| Row::new(summary, me.program.currency)).collect();
