@@ -30,6 +30,7 @@ pub const ALL: &[Migration] = migrations![
     4 "0004_joining",
     5 "0005_affiliate",
     6 "0006_merchant",
+    11 "0011_statistics",
 ];
 
 row! {
