@@ -11,11 +11,14 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use clap::Parser;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+#[path = "bench_pages.rs"]
+mod pages;
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
@@ -124,6 +127,7 @@ struct Seen {
 struct Load {
     path: String,
     lua: String,
+    connections: usize,
 }
 
 /// Ends every script: what wrk counted, for the machine.
@@ -139,7 +143,13 @@ impl Load {
     fn get(path: &str, key: Option<&str>) -> Self {
         let headers =
             key.map_or_else(String::new, |key| format!("wrk.headers[\"Authorization\"] = \"Bearer {key}\"\n"));
-        Self { path: path.into(), lua: headers }
+        Self { path: path.into(), lua: headers, connections: CONNECTIONS }
+    }
+
+    /// A page as a browser asks for it.
+    fn page(path: &str, cookie: &str, connections: usize) -> Self {
+        let lua = format!("wrk.headers[\"Cookie\"] = \"{cookie}\"\nwrk.headers[\"Accept-Encoding\"] = \"gzip, br\"\n");
+        Self { path: path.into(), lua, connections }
     }
 
     /// Requests whose Lua expression is made beforehand, `PREPARED` of them, so that wrk's time goes into sending.
@@ -184,7 +194,7 @@ end
         let url = format!("http://{}{}", server.address, self.path);
         let (cpu, postgres) = (server.cpu()?, postgres_cpu());
         let output = Command::new("wrk")
-            .args(["--threads", "2", "--connections", &CONNECTIONS.to_string(), "--timeout", "10s"])
+            .args(["--threads", "2", "--connections", &self.connections.to_string(), "--timeout", "10s"])
             .args(["--duration", &format!("{seconds}s"), "--script"])
             .arg(&script)
             .arg(url)
@@ -254,7 +264,7 @@ impl Bench {
 
     async fn engine(&self, url: &str) -> Fallible<Engine> {
         let who = ["user", "create", "--email", "bench@example.com", "--name", "Bench", "--password-stdin"];
-        self.once(url, &who, "only for measuring\n")?;
+        self.once(url, &who, &format!("{}\n", pages::PASSWORD))?;
         self.once(
             url,
             &["program", "create", "--slug", "bench", "--name", "Bench", "--owner", "bench@example.com"],
@@ -337,8 +347,11 @@ impl Bench {
             "CPU a request with many clicks against few: {:+.1} % (within 10)",
             (many.cpu_us / few.cpu_us - 1.0) * 100.0
         );
+        self.pages(&engine).await?;
+        let since = Instant::now();
         let checked = self.once(url, &["check-ledger"], "");
-        println!("check-ledger: {}", if checked.is_ok() { "passes" } else { "FAILS" });
+        let took = since.elapsed().as_secs_f64();
+        println!("check-ledger: {} in {took:.1} s", if checked.is_ok() { "passes" } else { "FAILS" });
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Clicks: the hot path. Recorded many at a time, each against the code as it stands in the same
 //! transaction, so that a code given up or an affiliate blocked a moment ago counts as such.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
@@ -46,6 +46,8 @@ pub struct Known {
     /// On SQLite, where one thread does all the writing: what codes stand for.
     codes: HashMap<ProgramId, HashMap<String, CodeRow>>,
     version: Option<i64>,
+    /// On PostgreSQL: whose codes are.
+    owners: HashMap<ProgramId, HashMap<String, AffiliateId>>,
 }
 
 type CodeRow = (AffiliateId, Status, String);
@@ -58,6 +60,7 @@ impl Known {
     pub fn clear(&mut self) {
         self.texts.clear();
         self.codes.clear();
+        self.owners.clear();
     }
 
     /// After work that may have changed a code or an affiliate.
@@ -219,79 +222,117 @@ fn text_on_sqlite(lite: &Connection, known: &mut Known, text: Option<&str>) -> R
 
 // PostgreSQL: one statement a batch -----------------------------------------------------------------
 
-/// Totals are locked in the order of their affiliates, so that two servers lock them in one order, and an
-/// affiliate's totals before their days, as a conversion does: PostgreSQL runs the parts of a WITH in any
-/// order it likes, unless one of them reads the other. (Counting with ON CONFLICT instead, two servers met
-/// half-way now and then.)
+/// Totals are locked in the order of their affiliates, so that two servers lock them in one order: they are looked
+/// up one after the other as the sorted rows ask for them, because the connection allows no other kind of join. And
+/// an affiliate's totals before their days, as a conversion does: PostgreSQL runs the parts of a WITH in any order it
+/// likes, unless one of them reads the other.
 const RECORD: &str = "
 WITH new AS (
-  SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $6::integer[], $7::integer[], $8::bigint[])
-    WITH ORDINALITY AS n (id, program_id, code_key, ip_hash, source_id, user_agent_id, landing_id, day, place)
+  SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $4::integer[], $5::integer[], $6::integer[], $7::bigint[])
+    AS n (id, affiliate_id, ip_hash, source_id, user_agent_id, landing_id, day)
 ), named AS (
-  SELECT n.*, a.id AS affiliate_id, a.status, current.code
-  FROM new n
-  LEFT JOIN codes c ON c.program_id = n.program_id AND c.code_key = n.code_key
-  LEFT JOIN affiliates a ON a.id = c.affiliate_id
-  LEFT JOIN codes current ON current.affiliate_id = a.id AND current.is_current
-), counted AS (
-  SELECT * FROM named WHERE status <> 'blocked'
+  SELECT n.affiliate_id, n.day, n.clicks, a.status, c.code
+  FROM (SELECT affiliate_id, day, COUNT(*) AS clicks FROM new GROUP BY affiliate_id, day ORDER BY affiliate_id, day) n
+  JOIN affiliates a ON a.id = n.affiliate_id
+  JOIN codes c ON c.affiliate_id = n.affiliate_id AND c.is_current
 ), inserted AS (
   INSERT INTO clicks (id, affiliate_id, ip_hash, source_id, user_agent_id, landing_id)
-  SELECT id, affiliate_id, ip_hash, source_id, user_agent_id, landing_id FROM counted
-), locked AS (
-  SELECT affiliate_id FROM affiliate_totals WHERE affiliate_id IN (SELECT affiliate_id FROM counted)
-  ORDER BY affiliate_id FOR NO KEY UPDATE
+  SELECT id, affiliate_id, ip_hash, source_id, user_agent_id, landing_id FROM new
+  WHERE affiliate_id = ANY (ARRAY(SELECT affiliate_id FROM named WHERE status <> 'blocked'))
 ), total AS (
   UPDATE affiliate_totals t SET clicks = t.clicks + n.clicks
-  FROM (SELECT affiliate_id, COUNT(*) AS clicks FROM counted GROUP BY affiliate_id) n
-  WHERE t.affiliate_id = n.affiliate_id AND (SELECT COUNT(*) FROM locked) > 0
+  FROM (SELECT affiliate_id, CAST(SUM(clicks) AS BIGINT) AS clicks FROM named WHERE status <> 'blocked'
+        GROUP BY affiliate_id ORDER BY affiliate_id) n
+  WHERE t.affiliate_id = n.affiliate_id
   RETURNING t.affiliate_id
 ), daily AS (
   INSERT INTO affiliate_days (affiliate_id, day, clicks)
-  SELECT affiliate_id, day, COUNT(*) FROM counted WHERE (SELECT COUNT(*) FROM total) > 0
-  GROUP BY affiliate_id, day ORDER BY affiliate_id, day
+  SELECT affiliate_id, day, clicks FROM named WHERE status <> 'blocked' AND (SELECT COUNT(*) FROM total) > 0
+  ORDER BY affiliate_id, day
   ON CONFLICT (affiliate_id, day) DO UPDATE SET clicks = affiliate_days.clicks + excluded.clicks
 )
-SELECT affiliate_id, status, code FROM named ORDER BY place";
+SELECT affiliate_id, status, code FROM named";
 
 pub(super) async fn record_on_postgres(
     pg: &mut PgConnection,
     known: &mut Known,
     new: &[NewClick],
 ) -> Result<Vec<Outcome>, Error> {
-    learn_on_postgres(pg, known, new).await?;
-    let id_of = |text: &Option<String>| text.as_deref().and_then(|text| known.texts.get(&text_hash(text)).copied());
-    let column = |value: fn(&NewClick) -> i64| new.iter().map(value).collect::<Vec<i64>>();
-    let rows: Vec<(Option<AffiliateId>, Option<Status>, Option<String>)> = sqlx::query_as(RECORD)
-        .bind(column(|click| click.id.raw()))
-        .bind(column(|click| click.program.raw()))
-        .bind(new.iter().map(|click| click.code_key.as_str()).collect::<Vec<_>>())
-        .bind(new.iter().map(|click| click.ip_hash).collect::<Vec<_>>())
-        .bind(new.iter().map(|click| id_of(&click.source_url)).collect::<Vec<_>>())
-        .bind(new.iter().map(|click| id_of(&click.user_agent)).collect::<Vec<_>>())
-        .bind(new.iter().map(|click| id_of(&click.landing)).collect::<Vec<_>>())
-        .bind(column(|click| click.id.time().day()))
+    let texts: Vec<[Option<i64>; 3]> = new
+        .iter()
+        .map(|click| [&click.source_url, &click.user_agent, &click.landing].map(|text| text.as_deref().map(text_hash)))
+        .collect();
+    learn_texts(pg, known, new, &texts).await?;
+    let owners = owners(pg, known, new).await?;
+    let counted =
+        || owners.iter().zip(new).zip(&texts).filter_map(|((owner, click), texts)| Some(((*owner)?, click, texts)));
+    let text = |hash: Option<i64>| hash.and_then(|hash| known.texts.get(&hash).copied());
+    let rows: Vec<CodeRow> = sqlx::query_as(RECORD)
+        .bind(counted().map(|(_, click, _)| click.id.raw()).collect::<Vec<_>>())
+        .bind(counted().map(|(owner, ..)| owner.raw()).collect::<Vec<_>>())
+        .bind(counted().map(|(_, click, _)| click.ip_hash).collect::<Vec<_>>())
+        .bind(counted().map(|(_, _, texts)| text(texts[0])).collect::<Vec<_>>())
+        .bind(counted().map(|(_, _, texts)| text(texts[1])).collect::<Vec<_>>())
+        .bind(counted().map(|(_, _, texts)| text(texts[2])).collect::<Vec<_>>())
+        .bind(counted().map(|(_, click, _)| click.id.time().day()).collect::<Vec<_>>())
         .fetch_all(pg)
         .await?;
-    Ok(rows
+    let stands: HashMap<AffiliateId, (Status, String)> =
+        rows.into_iter().map(|(affiliate, status, code)| (affiliate, (status, code))).collect();
+    Ok(owners
         .into_iter()
-        .map(|row| match row {
-            (Some(_), Some(Status::Blocked), _) => Outcome::Blocked,
-            (Some(affiliate), _, Some(code)) => Outcome::Recorded { affiliate, code },
-            _ => Outcome::UnknownCode,
+        .map(|owner| match owner.and_then(|owner| Some((owner, stands.get(&owner)?))) {
+            Some((_, (Status::Blocked, _))) => Outcome::Blocked,
+            Some((affiliate, (_, code))) => Outcome::Recorded { affiliate, code: code.clone() },
+            None => Outcome::UnknownCode,
         })
         .collect())
 }
 
+/// Whose each click's code is. Once somebody's, a code is never anybody else's, so this is remembered for good;
+/// whether it still counts, and what their current code is, is asked with every batch.
+async fn owners(pg: &mut PgConnection, known: &mut Known, new: &[NewClick]) -> Result<Vec<Option<AffiliateId>>, Error> {
+    for codes in known.owners.values_mut().filter(|codes| codes.len() >= MOST_CODES) {
+        codes.clear();
+    }
+    let missing: BTreeSet<(ProgramId, &str)> = new
+        .iter()
+        .map(|click| (click.program, click.code_key.as_str()))
+        .filter(|(program, key)| !known.owners.get(program).is_some_and(|codes| codes.contains_key(*key)))
+        .collect();
+    if !missing.is_empty() {
+        let (programs, keys): (Vec<i64>, Vec<&str>) =
+            missing.iter().map(|(program, key)| (program.raw(), *key)).unzip();
+        let found: Vec<(ProgramId, String, AffiliateId)> = sqlx::query_as(
+            "SELECT c.program_id, c.code_key, c.affiliate_id FROM UNNEST($1::bigint[], $2::text[]) AS n (program_id, code_key)
+             JOIN codes c ON c.program_id = n.program_id AND c.code_key = n.code_key",
+        )
+        .bind(&programs)
+        .bind(&keys)
+        .fetch_all(&mut *pg)
+        .await?;
+        for (program, key, affiliate) in found {
+            known.owners.entry(program).or_default().insert(key, affiliate);
+        }
+    }
+    Ok(new.iter().map(|click| known.owners.get(&click.program)?.get(&click.code_key).copied()).collect())
+}
+
 /// Gives every text of the batch an id that the cache knows. One that stays behind when the clicks fail is
 /// only a text that nobody refers to yet.
-async fn learn_on_postgres(pg: &mut PgConnection, known: &mut Known, new: &[NewClick]) -> Result<(), Error> {
+async fn learn_texts(
+    pg: &mut PgConnection,
+    known: &mut Known,
+    new: &[NewClick],
+    hashes: &[[Option<i64>; 3]],
+) -> Result<(), Error> {
     if known.texts.len() >= MOST_TEXTS {
-        known.clear();
+        known.texts.clear();
     }
-    let given = new.iter().flat_map(|click| [&click.source_url, &click.user_agent, &click.landing]).flatten();
+    let given = new.iter().flat_map(|click| [&click.source_url, &click.user_agent, &click.landing]);
     let unknown: BTreeMap<i64, &str> = given
-        .map(|text| (text_hash(text), text.as_str()))
+        .zip(hashes.iter().flatten())
+        .filter_map(|(text, hash)| Some(((*hash)?, text.as_deref()?)))
         .filter(|(hash, _)| !known.texts.contains_key(hash))
         .collect();
     if unknown.is_empty() {

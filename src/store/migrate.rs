@@ -34,6 +34,7 @@ pub const ALL: &[Migration] = migrations![
     8 "0008_tracking",
     9 "0009_providers",
     10 "0010_sales",
+    11 "0011_statistics",
 ];
 
 row! {

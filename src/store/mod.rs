@@ -170,8 +170,21 @@ impl Db {
     /// When there is no database.
     pub async fn read(&self) -> Result<Reader, Error> {
         match self {
-            Self::Sqlite(lite) => Ok(Reader { tx: Some(Tx::Sqlite(lite.reader()?)), home: Some(lite.clone()) }),
+            Self::Sqlite(lite) => {
+                Ok(Reader { tx: Some(Tx::Sqlite(lite.reader_of_a_moment()?)), home: Some(lite.clone()) })
+            }
             Self::Postgres(pg) => Ok(Reader { tx: Some(Tx::Postgres(pg.connection().await?)), home: None }),
+        }
+    }
+
+    /// For one statement: as [`Db::read`], without what makes several of them agree.
+    ///
+    /// # Errors
+    /// When there is no database.
+    pub async fn ask(&self) -> Result<Reader, Error> {
+        match self {
+            Self::Sqlite(lite) => Ok(Reader { tx: Some(Tx::Sqlite(lite.reader()?)), home: Some(lite.clone()) }),
+            Self::Postgres(_) => self.read().await,
         }
     }
 
@@ -189,9 +202,7 @@ impl Db {
             Self::Sqlite(lite) => lite.snapshot(work).await,
             Self::Postgres(pg) => {
                 let mut connection = pg.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-                // Such work reads whole tables and takes the time it takes.
-                let at_length = "SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on";
-                sqlx::raw_sql(at_length).execute(connection.raw()).await?;
+                sqlx::raw_sql(postgres::AT_LENGTH).execute(connection.raw()).await?;
                 let mut tx = Tx::Postgres(connection);
                 work(&mut tx).await
             }
@@ -331,6 +342,21 @@ macro_rules! row {
             }
         }
     };
+}
+
+/// A row, and behind its own columns a number that is the same for all rows of the answer.
+pub struct With<T>(pub T, pub i64);
+
+impl<T: FromLite> FromLite for With<T> {
+    fn from_lite(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self(T::from_lite(row)?, row.get(row.as_ref().column_count() - 1)?))
+    }
+}
+
+impl<'r, T: sqlx::FromRow<'r, sqlx::postgres::PgRow>> sqlx::FromRow<'r, sqlx::postgres::PgRow> for With<T> {
+    fn from_row(row: &'r sqlx::postgres::PgRow) -> sqlx::Result<Self> {
+        Ok(Self(T::from_row(row)?, sqlx::Row::try_get(row, sqlx::Row::len(row) - 1)?))
+    }
 }
 
 pub(crate) use {ask, execute, fetch_all, fetch_one, fetch_optional, row};

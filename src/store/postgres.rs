@@ -33,6 +33,10 @@ pub struct Postgres {
 
 type Click = (NewClick, oneshot::Sender<Result<Outcome, Error>>);
 
+/// For work that reads whole tables, and takes the time it takes.
+pub const AT_LENGTH: &str = "SET LOCAL statement_timeout = 0; SET LOCAL plan_cache_mode = auto;
+    SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on";
+
 /// One connection, inside a transaction or not.
 pub struct Connection {
     /// Declared before the connection, so that it is dropped before it.
@@ -141,9 +145,14 @@ impl Postgres {
     pub async fn open(url: &str) -> Result<Self, Error> {
         // Below the 8 s that a caller waits, so that the server's own word arrives first.
         let options: PgConnectOptions = url.parse::<PgConnectOptions>()?.application_name("offshoot").options([
-            // Every question of a request is answered through an index; a plan made while a table was still
-            // empty would read all of it for as long as the connection lives.
+            // A statement is planned once a connection: to plan a list takes longer than to read it, and
+            // PostgreSQL would do so each time. Such a plan knows neither what is asked nor how large the tables
+            // will be, so it is told: every question of a request is answered by one look-up in an index after
+            // the other, whatever the statistics of the moment say.
+            ("plan_cache_mode", "force_generic_plan"),
             ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
             ("jit", "off"),
             ("statement_timeout", "7000"),
             ("lock_timeout", "6000"),

@@ -27,7 +27,6 @@ use crate::{
     store::{
         self, Tx,
         affiliates::{Details, Summary},
-        totals,
     },
 };
 
@@ -139,9 +138,8 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
     let window = query.window()?;
     let status = query.parsed("status", Status::parse)?;
 
-    let mut tx = app.db.read().await?;
-    let page = store::affiliates::page(&mut tx, me.program.id, status, window.limit, window.offset).await?;
-    let total = totals::affiliates(&mut tx, me.program.id, status).await?;
+    let mut tx = app.db.ask().await?;
+    let (page, total) = store::affiliates::page(&mut tx, me.program.id, status, window.limit, window.offset).await?;
 
     let affiliates = page.into_iter().map(|summary| Row::new(summary, me.program.currency)).collect();
     Ok(Reply::data(Index { affiliates, total, limit: window.limit, offset: window.offset }))

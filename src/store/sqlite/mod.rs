@@ -79,21 +79,27 @@ impl Sqlite {
         })))
     }
 
+    /// For one statement.
     pub fn reader(&self) -> Result<Connection, Error> {
         let idle = self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => connect(&self.0.file, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
-        };
-        // All that one reader asks is of one moment, and locks the file once.
+        match idle {
+            Some(connection) => Ok(connection),
+            None => connect(&self.0.file, OpenFlags::SQLITE_OPEN_READ_ONLY),
+        }
+    }
+
+    /// All that it asks is of one moment, and locks the file once.
+    pub fn reader_of_a_moment(&self) -> Result<Connection, Error> {
+        let connection = self.reader()?;
         connection.prepare_cached("BEGIN")?.raw_execute()?;
         Ok(connection)
     }
 
     pub fn give_back(&self, connection: Connection) {
-        let ended = connection.prepare_cached("COMMIT").and_then(|mut commit| commit.raw_execute());
+        let has_ended = connection.is_autocommit()
+            || connection.prepare_cached("COMMIT").and_then(|mut commit| commit.raw_execute()).is_ok();
         let mut readers = self.0.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < IDLE_READERS && ended.is_ok() {
+        if readers.len() < IDLE_READERS && has_ended {
             readers.push(connection);
         }
     }
