@@ -103,6 +103,8 @@ const PAGES: &[(&str, &str, Who, &[Data])] = &[
     ("settings-basics", "/m/acme/settings/basics", Merchant, &[Typical]),
     ("settings-commission", "/m/acme/settings/commission", Merchant, &[Typical]),
     ("settings-tracking", "/m/acme/settings/tracking", Merchant, &[Typical]),
+    ("settings-look", "/m/acme/settings/look", Merchant, &[Empty, Typical]),
+    ("settings-look-preview", "/m/acme/settings/look > Preview the colour", Merchant, &[Typical]),
     ("settings-applications", "/m/acme/settings/applications", Merchant, FULL),
     ("keys", "/m/acme/keys", Merchant, &[Typical]),
     ("keys-wrong", "/m/acme/keys > Make key", Merchant, &[Typical]),
