@@ -152,6 +152,6 @@
 
   // A field that offers the reader's own time zone.
   all('[data-time-zone]').forEach((field) => { field.value ||= Intl.DateTimeFormat().resolvedOptions().timeZone })
-  // Errors of a page that was loaded whole.
-  find('#issues')?.focus()
+  // Errors of a page that was loaded whole, or what the last action did.
+  ;(find('#issues') ?? find('#notice'))?.focus()
 })()

@@ -28,6 +28,7 @@ mod idempotency;
 mod joining;
 mod joining_by_invitation;
 mod links;
+mod look;
 mod mail;
 mod merchant_affiliates;
 mod merchant_home;

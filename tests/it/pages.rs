@@ -106,6 +106,8 @@ const PAGES: &[(&str, &str, Who, &[Data])] = &[
     ("site", "/m/acme/site", Merchant, &[Typical]),
     ("site-check", "/m/acme/site/check", Merchant, &[Typical]),
     ("settings-attribution", "/m/acme/settings/attribution", Merchant, &[Typical]),
+    ("settings-look", "/m/acme/settings/look", Merchant, &[Empty, Typical]),
+    ("settings-look-preview", "/m/acme/settings/look > Preview the colour", Merchant, &[Typical]),
     ("settings-applications", "/m/acme/settings/applications", Merchant, FULL),
     ("keys", "/m/acme/keys", Merchant, &[Typical]),
     ("keys-wrong", "/m/acme/keys > Make key", Merchant, &[Typical]),

@@ -46,6 +46,13 @@ impl Browser {
         Answer::of(self.form(path, fields).header("sec-fetch-site", "same-origin").send().await.unwrap()).await
     }
 
+    /// A form with files in it, written out.
+    pub async fn upload(&self, path: &str, boundary: &str, body: Vec<u8>) -> Answer {
+        let request = self.client.post(format!("{}{path}", self.base)).header("sec-fetch-site", "same-origin");
+        let kind = format!("multipart/form-data; boundary={boundary}");
+        Answer::of(request.header("content-type", kind).body(body).send().await.unwrap()).await
+    }
+
     pub async fn sign_in(&self, email: &str, password: &str) -> Answer {
         self.post("/login", &[("email", email), ("password", password)]).await
     }

@@ -193,6 +193,9 @@ impl Stock {
             ("terms", answer),
         ];
         done(&merchant, "/m/acme/settings/applications", &settings).await;
+        // A colour that can be read in no theme as it is.
+        let look = [("colour", "#ff8800"), ("customers", "masked")];
+        done(&merchant, "/m/acme/settings/look", &look).await;
         done(&merchant, "/m/acme/affiliates/invite", &[("people", &format!("{name} <otto@example.com>"))]).await;
         done(&merchant, "/m/acme/team/invite", &[("email", "fritz@example.com"), ("role", "finance")]).await;
         for email in [APPLICANT, "vera@example.com"] {
