@@ -199,7 +199,7 @@ pub async fn check(me: Configures, State(app): State<App>) -> Result<Reply, Fail
         slug: me.program.slug.clone(),
         link: check.as_ref().and_then(|check| link(&me.program, &settings, check)),
         is_live: check.is_some() && steps.iter().any(is_open),
-        is_good: !steps.iter().any(|one| one.what != "Lead" && is_open(one)),
+        is_good: !steps.iter().any(|one| is_open(one) && !(one.what == "Lead" && one.state == Progress::Waiting)),
         check,
         steps,
     }))

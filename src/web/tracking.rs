@@ -262,19 +262,16 @@ async fn rehearsed(
         asked.note(app, sign, "").await?;
         return Ok(named);
     }
-    let names: Vec<&str> =
+    let parameters: Vec<&str> =
         query.iter().filter(|(_, value)| *value == check.code).map(|(name, _)| name.as_str()).collect();
-    let Some(first) = names.first() else { return Ok(None) };
-    match names.iter().find(|name| asked.site.settings.parameters.iter().any(|known| known == *name)) {
-        Some(name) => {
-            asked.note(app, Sign::Click, name).await?;
-            Ok(Some(check.click))
-        }
-        None => {
-            asked.note(app, Sign::Unread, first).await?;
-            Ok(None)
-        }
+    let Some(first) = parameters.first() else { return Ok(None) };
+    let settings = &asked.site.settings.parameters;
+    if let Some(name) = parameters.iter().find(|name| settings.iter().any(|known| known == *name)) {
+        asked.note(app, Sign::Click, name).await?;
+        return Ok(Some(check.click));
     }
+    asked.note(app, Sign::Unread, first).await?;
+    Ok(None)
 }
 
 #[derive(Serialize)]

@@ -83,9 +83,14 @@ impl Show {
         self.sale.click_id.map(crate::domain::id::Id::time)
     }
 
-    /// The page that the click landed on, and what its address said.
-    fn landed(&self) -> Option<(Option<&str>, Vec<(String, String)>)> {
-        self.origin.landing.as_deref().map(tracking::told)
+    /// The page that the click landed on.
+    fn landed(&self) -> Option<&str> {
+        self.origin.landing.as_deref().and_then(|landing| tracking::told(landing).0)
+    }
+
+    /// What that page's address said, name and value.
+    fn told(&self) -> Vec<(String, String)> {
+        self.origin.landing.as_deref().map(|landing| tracking::told(landing).1).unwrap_or_default()
     }
 }
 
