@@ -45,3 +45,28 @@ CREATE INDEX conversions_customer ON conversions (customer_id, id) WHERE custome
 -- A refund that failed, or a dispute that was won: when, and how much commission that gave back, in minor units.
 ALTER TABLE refunds ADD COLUMN restored_at BIGINT;
 ALTER TABLE refunds ADD COLUMN restored_minor BIGINT NOT NULL DEFAULT 0;
+
+-- What sales earn ------------------------------------------------------------------------------------
+
+-- A rule never changes: another one takes its place, and what it made stays as it was made.
+CREATE TABLE commission_rules (
+  id INTEGER NOT NULL PRIMARY KEY,
+  program_id BIGINT NOT NULL REFERENCES programs (id),
+  name TEXT NOT NULL,
+  -- For everybody where there is none.
+  affiliate_id BIGINT REFERENCES affiliates (id),
+  -- A JSON array of the merchant's ids or numbers; for all where it is empty.
+  products TEXT NOT NULL,
+  sales TEXT NOT NULL CHECK (sales = 'all' OR sales IN ('first', 'repeat')),
+  rate_bps BIGINT CHECK (rate_bps BETWEEN 0 AND 10000),
+  flat_minor BIGINT CHECK (flat_minor >= 0),
+  months BIGINT CHECK (months > 0),
+  payments BIGINT CHECK (payments > 0),
+  starts_at BIGINT NOT NULL,
+  ends_at BIGINT,
+  CHECK ((rate_bps IS NULL) <> (flat_minor IS NULL))
+);
+CREATE INDEX commission_rules_program ON commission_rules (program_id, id);
+
+-- The rules and the arithmetic behind the amount, where the rate alone does not say it: JSON.
+ALTER TABLE commissions ADD COLUMN explanation TEXT;

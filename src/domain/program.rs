@@ -7,6 +7,7 @@ use super::{
     attribution::{Terms, Touch},
     id::{ClickId, ProgramId},
     money::{Currency, Rate},
+    rules::Rule,
 };
 
 pub const DEFAULT_ATTRIBUTION_DAYS: i64 = 60;
@@ -30,6 +31,8 @@ pub struct Program {
     pub landing_url: Option<Url>,
     /// Where deep links may lead: these hosts and what is below them.
     pub domains: Vec<String>,
+    /// What sales earn where that is not the rate alone.
+    pub rules: Vec<Rule>,
 }
 
 impl Program {
@@ -199,6 +202,7 @@ mod tests {
             name: "Acme".into(),
             currency: Currency::parse("USD").unwrap(),
             rate: DEFAULT_RATE,
+            rules: Vec::new(),
             touch: Touch::Last,
             bound_days: None,
             coupon_wins: true,

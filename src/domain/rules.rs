@@ -1,16 +1,15 @@
 //! What a sale earns: the program's rate, an affiliate's own, or a rule that is closer to the sale than either.
 //!
-//! Of the rules that fit a line of a sale the closest wins: one for the affiliate before one for the group before
-//! one for everybody; among those one that names the product, then one for new or for repeat sales only, then the
-//! one that began last. What won, and the arithmetic, stays with the commission.
+//! Of the rules that fit a line of a sale the closest wins: one for the affiliate before one for everybody; among
+//! those one that names the product, then one for first or for repeat sales only, then the one that began last. What won, and the arithmetic, stays with the commission.
 
 use serde::Serialize;
 
 use super::{
     Issue,
     affiliate::{OwnRate, rate_at, words},
-    id::{AffiliateId, GroupId, RuleId},
-    money::{Money, Rate, proportion},
+    id::{AffiliateId, RuleId},
+    money::{Currency, Money, Rate, proportion},
     period,
     products::Product,
     time::Time,
@@ -20,7 +19,6 @@ use super::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     Everybody,
-    Group(GroupId),
     Affiliate(AffiliateId),
 }
 
@@ -68,7 +66,6 @@ pub struct Customer {
 pub struct Facts<'a> {
     pub amount: Money,
     pub affiliate: AffiliateId,
-    pub group: Option<GroupId>,
     pub at: Time,
     pub products: &'a [Product],
     pub customer: Option<Customer>,
@@ -90,7 +87,7 @@ pub struct Part {
     pub amount: i64,
     /// The rule's name.
     pub rule: String,
-    /// `20%`, or `5.00 each`.
+    /// `20%`, or `USD 5.00 each`.
     pub pays: String,
     /// Why it earns nothing although the rule would pay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,6 +102,13 @@ pub struct Earning {
     pub rate: Rate,
     /// Empty where the program's or the affiliate's own rate of the whole sale is all there is to say.
     pub parts: Vec<Part>,
+}
+
+impl Earning {
+    /// What stays with the commission beside its rate: JSON.
+    pub fn explanation(&self) -> Option<String> {
+        if self.parts.is_empty() { None } else { serde_json::to_string(&self.parts).ok() }
+    }
 }
 
 /// The program's rate and the affiliate's own, which hold where no rule is closer.
@@ -139,6 +143,25 @@ impl Closest<'_> {
 }
 
 impl Rule {
+    /// What it pays, and for what.
+    pub fn in_words(&self, currency: Currency) -> String {
+        let each = if self.products.is_empty() { "sale" } else { "piece" };
+        let pays = match self.pays {
+            Pays::Share(rate) => rate.to_string(),
+            Pays::Flat(minor) => format!("{} {} for each {each}", currency.code(), currency.of(minor)),
+        };
+        let of = match self.sales {
+            Sales::All => "of every sale",
+            Sales::First => "of a customer’s first sale",
+            Sales::Repeat => "of repeat sales",
+        };
+        let products =
+            if self.products.is_empty() { String::new() } else { format!(" of {}", self.products.join(", ")) };
+        let months = self.months.map(|months| format!(", for {months} months of a customer")).unwrap_or_default();
+        let most = self.payments.map(|most| format!(", for {most} sales of a customer")).unwrap_or_default();
+        format!("{pays} {of}{products}{months}{most}")
+    }
+
     pub fn is_in_force(&self, at: Time) -> bool {
         self.starts_at <= at && self.ends_at.is_none_or(|end| at < end)
     }
@@ -147,7 +170,6 @@ impl Rule {
     pub fn misses(&self, facts: Facts<'_>, product: Option<&Product>) -> Option<&'static str> {
         let is_theirs = match self.scope {
             Scope::Everybody => true,
-            Scope::Group(group) => facts.group == Some(group),
             Scope::Affiliate(affiliate) => facts.affiliate == affiliate,
         };
         if !is_theirs {
@@ -170,13 +192,9 @@ impl Rule {
     }
 
     /// The higher, the closer to a sale.
-    pub fn closeness(&self) -> (u8, bool, bool, Time, i64) {
-        let scope = match self.scope {
-            Scope::Everybody => 0,
-            Scope::Group(_) => 1,
-            Scope::Affiliate(_) => 2,
-        };
-        (scope, !self.products.is_empty(), self.sales != Sales::All, self.starts_at, self.id.raw())
+    pub fn closeness(&self) -> (bool, bool, bool, Time, i64) {
+        let is_own = matches!(self.scope, Scope::Affiliate(_));
+        (is_own, !self.products.is_empty(), self.sales != Sales::All, self.starts_at, self.id.raw())
     }
 
     /// Why a customer's sale earns nothing any more by this rule.
@@ -235,7 +253,7 @@ pub fn earn(rates: Rates<'_>, rules: &[Rule], facts: Facts<'_>) -> Earning {
         let pays = won.pays();
         let shown = match pays {
             Pays::Share(share) => share.to_string(),
-            Pays::Flat(minor) => format!("{} each", facts.amount.with(minor)),
+            Pays::Flat(minor) => format!("{} {} each", facts.amount.currency.code(), facts.amount.with(minor)),
         };
         if nothing.is_none() {
             match (pays, &won) {
@@ -263,6 +281,24 @@ pub fn earn(rates: Rates<'_>, rules: &[Rule], facts: Facts<'_>) -> Earning {
     // Nobody earns more by a sale than it brought.
     let amount = shared.saturating_add(flat).min(facts.amount.minor);
     Earning { amount, rate: rate.unwrap_or(Rate::from_basis_points(0)), parts }
+}
+
+/// In words, from the parts that stay with a commission: `50% of USD 50.00 for “Mug” by “Mugs”`.
+pub fn in_words(parts: &[Part], currency: Currency) -> String {
+    let told = |part: &Part| {
+        let (code, amount) = (currency.code(), currency.of(part.amount));
+        let what = if part.product.is_empty() { String::new() } else { format!(" for “{}”", part.product) };
+        match &part.nothing {
+            Some(why) => format!("nothing of {code} {amount}{what} by “{}”: {why}", part.rule),
+            None => format!("{} of {code} {amount}{what} by “{}”", part.pays, part.rule),
+        }
+    };
+    parts.iter().map(told).collect::<Vec<_>>().join("; ")
+}
+
+/// The parts as they are stored.
+pub fn read_parts(json: &str) -> Vec<Part> {
+    serde_json::from_str(json).unwrap_or_default()
 }
 
 /// The products that a rule names, as typed: separated by commas or lines.
@@ -310,7 +346,6 @@ mod tests {
         Facts {
             amount: usd().of(10_000),
             affiliate: Id::new(1),
-            group: Some(Id::new(5)),
             at: Time::from_ms(1_772_366_400_000),
             products,
             customer: None,
@@ -343,18 +378,16 @@ mod tests {
     #[test]
     fn the_closest_rule_wins() {
         let everybody = rule(1, percent(10));
-        let group = Rule { scope: Scope::Group(Id::new(5)), ..rule(2, percent(11)) };
         let affiliate = Rule { scope: Scope::Affiliate(Id::new(1)), ..rule(3, percent(12)) };
         let other = Rule { scope: Scope::Affiliate(Id::new(9)), ..rule(4, percent(90)) };
-        let all = [affiliate, other.clone(), group.clone(), everybody.clone()];
+        let all = [affiliate, other.clone(), everybody.clone()];
         assert_eq!(earned(&all, facts(&[])), 1_200);
-        assert_eq!(earned(&all[1..], facts(&[])), 1_100);
-        assert_eq!(earned(&all[3..], facts(&[])), 1_000);
+        assert_eq!(earned(&all[1..], facts(&[])), 1_000);
         assert_eq!(earned(&[other], facts(&[])), 2_000);
 
         let own = [OwnRate { starts_at: Time::from_ms(0), rate: Some(Rate::from_basis_points(5_000)) }];
         let with_own = |rules: &[Rule]| earn(Rates { own: &own, ..RATES }, rules, facts(&[])).amount;
-        assert_eq!(with_own(&all[1..]), 5_000, "an own rate is closer than a group's");
+        assert_eq!(with_own(&all[1..]), 5_000, "an own rate is closer than everybody's");
         assert_eq!(with_own(&all), 1_200, "a rule for the affiliate is closer still");
 
         let first = Rule { sales: Sales::First, ..rule(6, percent(30)) };

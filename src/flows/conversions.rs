@@ -3,14 +3,16 @@
 use super::{Act, Refusal, mails};
 use crate::{
     domain::{
-        affiliate,
+        affiliate::OwnRate,
         attribution::{self, Attribution, Bound, By, Click, Evidence, Named},
         code::Code,
         commission::{Entry, Kind, Status},
-        id::{ClickId, Id},
+        id::{AffiliateId, ClickId, Id},
         key::hex,
         message,
-        money::{Money, Rate},
+        money::Money,
+        products,
+        rules::{self, Earning},
     },
     store::{
         Tx, clicks, codes,
@@ -65,8 +67,7 @@ pub enum Decided {
 /// What recording a sale makes.
 pub struct New {
     pub conversion: Conversion,
-    /// The rate that it earns by.
-    rate: Rate,
+    pub earning: Earning,
     customer: Option<Known>,
     is_repeat: bool,
 }
@@ -91,27 +92,50 @@ pub async fn decide(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Decided, Refu
         None => None,
     };
     let credit = credit(tx, act, sale, customer.as_ref()).await?;
-    let rate = if credit.to.has_own_rate {
-        let own = rates::of(tx, credit.to.affiliate).await?;
-        affiliate::rate_at(act.program.rate, &own, act.now)
-    } else {
-        act.program.rate
-    };
+    let own = if credit.to.has_own_rate { rates::of(tx, credit.to.affiliate).await? } else { Vec::new() };
+    let (is_repeat, earning) = priced(act, sale, credit.to.affiliate, customer.as_ref(), &own);
     let conversion = Conversion {
         id: Id::new(0),
         affiliate_id: credit.to.affiliate,
         click_id: sale.click,
         order_id: sale.order.clone(),
         amount_minor: sale.amount.minor,
-        commission_minor: rate.of(sale.amount).minor,
+        commission_minor: earning.amount,
         referral_code: credit.to.code,
         attributed_by: credit.by,
         conflict: credit.conflict,
         refunded_minor: 0,
         created_at: act.now,
     };
-    let is_repeat = customer.as_ref().is_some_and(|customer| customer.sales > 0);
-    Ok(Decided::New(Box::new(New { conversion, rate, customer, is_repeat })))
+    Ok(Decided::New(Box::new(New { conversion, earning, customer, is_repeat })))
+}
+
+/// Whether it is a customer's first sale or one more, and what it earns.
+fn priced(
+    act: &Act,
+    sale: &Sale,
+    affiliate: AffiliateId,
+    customer: Option<&Known>,
+    own: &[OwnRate],
+) -> (bool, Earning) {
+    let rules = &act.program.rules;
+    let currency = act.program.currency;
+    let names_product = rules.iter().any(|rule| !rule.products.is_empty());
+    let products = sale.products.as_deref().filter(|_| names_product);
+    let products = products.map(|json| products::read(json, currency)).unwrap_or_default();
+    let facts = rules::Facts {
+        amount: sale.amount,
+        affiliate,
+        at: act.now,
+        products: &products,
+        customer: customer.map(|known| rules::Customer {
+            sales: known.sales,
+            first_sale_at: known.first_sale_at,
+            has_ended: known.ended_at.is_some(),
+        }),
+        is_renewal: sale.is_renewal,
+    };
+    (facts.is_repeat(), rules::earn(rules::Rates { program: act.program.rate, own }, rules, facts))
 }
 
 async fn credit(tx: &mut Tx, act: &Act, sale: &Sale, customer: Option<&Known>) -> Result<Attribution, Refusal> {
@@ -150,7 +174,7 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
     if let Some(keys) = &keys {
         customers::lock(tx, act.program.id, keys).await?;
     }
-    let New { mut conversion, rate, customer, is_repeat } = match decide(tx, act, &sale).await? {
+    let New { mut conversion, earning, customer, is_repeat } = match decide(tx, act, &sale).await? {
         Decided::Known(known) => return Ok((known, false)),
         Decided::New(new) => *new,
     };
@@ -179,7 +203,7 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
         let known = known.ok_or(Refusal::NotFound("conversion"))?;
         return same_again(tx, act, &sale, known).await.map(|known| (known, false));
     }
-    earn(tx, act, &row.conversion, rate).await?;
+    earn(tx, act, &row.conversion, &earning).await?;
     Ok((row.conversion, true))
 }
 
@@ -213,7 +237,7 @@ async fn bought(
     Ok(id)
 }
 
-async fn earn(tx: &mut Tx, act: &Act, sale: &Conversion, rate: Rate) -> Result<(), Refusal> {
+async fn earn(tx: &mut Tx, act: &Act, sale: &Conversion, earning: &Earning) -> Result<(), Refusal> {
     let commission = NewCommission {
         id: act.id(),
         program: act.program.id,
@@ -221,9 +245,10 @@ async fn earn(tx: &mut Tx, act: &Act, sale: &Conversion, rate: Rate) -> Result<(
         conversion: sale.id,
         kind: Kind::Sale,
         amount: sale.commission_minor,
-        rate_bps: rate.basis_points(),
+        rate_bps: earning.rate.basis_points(),
         status: Status::Pending,
         refund: None,
+        explanation: earning.explanation(),
     };
     commissions::create(tx, &commission).await?;
     let entry = ledger::NewEntry {

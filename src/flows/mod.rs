@@ -22,6 +22,7 @@ pub mod provider_effects;
 pub mod provider_events;
 pub mod provider_settlement;
 pub mod refunds;
+pub mod rules;
 pub mod team;
 pub mod tracking;
 pub mod two_steps;

@@ -105,6 +105,7 @@ pub fn new(id: ProgramId, slug: String, name: String, currency: Currency) -> Pro
         currency,
         rate: DEFAULT_RATE,
         attribution_days: DEFAULT_ATTRIBUTION_DAYS,
+        rules: Vec::new(),
         touch: Touch::Last,
         bound_days: None,
         coupon_wins: true,

@@ -130,6 +130,7 @@ async fn move_back(
                 rate_bps: found.rate_bps,
                 status: Status::Approved,
                 refund: Some(refund),
+                explanation: None,
             };
             commissions::create(tx, &line).await?;
             totals::count_commission(tx, sale.affiliate_id, Status::Approved, 1, -amount).await?;

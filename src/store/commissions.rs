@@ -30,6 +30,7 @@ row! {
         pub approved_at: Option<Time>,
         pub paid_at: Option<Time>,
         pub sale_minor: i64,
+        pub explanation: Option<String>,
     }
 }
 
@@ -44,6 +45,8 @@ pub struct NewCommission {
     pub rate_bps: i64,
     pub status: Status,
     pub refund: Option<RefundId>,
+    /// JSON.
+    pub explanation: Option<String>,
 }
 
 pub async fn create(tx: &mut Tx, new: &NewCommission) -> Result<(), Error> {
@@ -51,8 +54,8 @@ pub async fn create(tx: &mut Tx, new: &NewCommission) -> Result<(), Error> {
     execute!(
         tx,
         "INSERT INTO commissions (id, program_id, affiliate_id, conversion_id, kind, amount_minor, original_minor,
-           rate_bps, status, refund_id, created_at, updated_at, approved_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $10, $11)",
+           rate_bps, status, refund_id, created_at, updated_at, approved_at, explanation)
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $10, $11, $12)",
         new.id,
         new.program,
         new.affiliate,
@@ -63,7 +66,8 @@ pub async fn create(tx: &mut Tx, new: &NewCommission) -> Result<(), Error> {
         new.status,
         new.refund,
         new.id.time(),
-        approved_at
+        approved_at,
+        &new.explanation
     )
     .map(drop)
 }
@@ -74,7 +78,7 @@ macro_rules! commission {
             "SELECT c.id, c.affiliate_id, a.status AS affiliate_status, c.conversion_id, s.order_id, c.kind,
                     c.amount_minor, c.original_minor, c.rate_bps, c.status, c.reason,
                     c.payout_id IS NOT NULL AS is_in_payout, c.refund_id, c.created_at, c.updated_at, c.approved_at,
-                    c.paid_at, s.amount_minor AS sale_minor
+                    c.paid_at, s.amount_minor AS sale_minor, c.explanation
              FROM commissions c JOIN conversions s ON s.id = c.conversion_id JOIN affiliates a ON a.id = c.affiliate_id ",
             $rest
         )

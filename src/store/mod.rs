@@ -39,6 +39,7 @@ pub mod queue;
 pub mod rates;
 pub mod refunds;
 pub mod roster;
+pub mod rules;
 pub mod sessions;
 mod sqlite;
 pub mod team;

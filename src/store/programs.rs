@@ -37,6 +37,7 @@ impl TryFrom<ProgramRow> for Program {
             currency: row.currency,
             rate: Rate::from_basis_points(row.rate_bps),
             attribution_days: row.attribution_days,
+            rules: Vec::new(),
             touch: row.touch,
             bound_days: row.bound_days,
             coupon_wins: row.coupon_wins,
@@ -103,14 +104,24 @@ macro_rules! program {
     };
 }
 
+/// The program with its rules.
+async fn whole(tx: &mut Tx, row: Option<ProgramRow>) -> Result<Option<Program>, Error> {
+    let Some(row) = row else { return Ok(None) };
+    let rules = super::rules::of(tx, row.id).await?;
+    Ok(Some(Program { rules, ..row.try_into()? }))
+}
+
 pub async fn by_slug(tx: &mut Tx, slug: &str) -> Result<Option<Program>, Error> {
-    fetch_optional!(ProgramRow, tx, program!("WHERE slug = $1"), slug)?.map(Program::try_from).transpose()
+    let row = fetch_optional!(ProgramRow, tx, program!("WHERE slug = $1"), slug)?;
+    whole(tx, row).await
 }
 
 pub async fn by_id(tx: &mut Tx, id: ProgramId) -> Result<Option<Program>, Error> {
-    fetch_optional!(ProgramRow, tx, program!("WHERE id = $1"), id)?.map(Program::try_from).transpose()
+    let row = fetch_optional!(ProgramRow, tx, program!("WHERE id = $1"), id)?;
+    whole(tx, row).await
 }
 
+/// All programs, without their rules.
 pub async fn all(tx: &mut Tx) -> Result<Vec<Program>, Error> {
     fetch_all!(ProgramRow, tx, program!("ORDER BY id"))?.into_iter().map(Program::try_from).collect()
 }

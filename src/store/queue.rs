@@ -50,6 +50,7 @@ row! {
         pub created_at: Time,
         pub paid_at: Option<Time>,
         pub sale_minor: i64,
+        pub explanation: Option<String>,
     }
 }
 
@@ -58,7 +59,7 @@ macro_rules! line {
         concat!(
             "SELECT c.id, c.affiliate_id, a.name AS affiliate_name, a.status AS affiliate_status, s.order_id, c.kind,
                     c.amount_minor, c.original_minor, c.rate_bps, c.status, c.reason,
-                    c.payout_id IS NOT NULL AS is_in_payout, c.created_at, c.paid_at, s.amount_minor AS sale_minor
+                    c.payout_id IS NOT NULL AS is_in_payout, c.created_at, c.paid_at, s.amount_minor AS sale_minor, c.explanation
              FROM commissions c JOIN conversions s ON s.id = c.conversion_id JOIN affiliates a ON a.id = c.affiliate_id
              WHERE c.program_id = $1 AND ",
             $which,

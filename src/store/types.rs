@@ -10,7 +10,7 @@ use sqlx::{
 
 use crate::domain::{
     affiliate, attribution, commission, id::Id, key, locale, look, message, money::Currency, one_time_link, providers,
-    role, standing, time::Time, tracking,
+    role, rules, standing, time::Time, tracking,
 };
 
 /// A type that is stored as another: how it becomes that, and how it comes back.
@@ -78,6 +78,7 @@ words!(
     providers::State,
     providers::reversal::Kind,
     role::Role,
+    rules::Sales,
     standing::BlockedAs,
     tracking::Sign
 );

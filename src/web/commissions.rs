@@ -18,7 +18,7 @@ use crate::{
         commission::{Kind, Status},
         id::{self, AffiliateId, CommissionId, ConversionId, RefundId},
         money::{Currency, Money, Rate},
-        text,
+        rules, text,
         time::Time,
     },
     flows::commissions,
@@ -212,10 +212,13 @@ pub(super) fn explain(found: &Commission, entries: Vec<ledger::Posted>, currency
         (Rate::from_basis_points(found.rate_bps), original.with(found.original_minor - found.amount_minor));
     let code = currency.code();
     let sentence = match found.kind {
-        Kind::Sale if reversed.minor != 0 => {
-            format!("{rate} of {code} {sale} is {code} {original}; refunds took back {code} {reversed}")
+        Kind::Sale => {
+            let parts = found.explanation.as_deref().map(rules::read_parts).unwrap_or_default();
+            let made =
+                if parts.is_empty() { format!("{rate} of {code} {sale}") } else { rules::in_words(&parts, currency) };
+            let back = format!("; refunds took back {code} {reversed}");
+            format!("{made} is {code} {original}{}", if reversed.minor == 0 { "" } else { &back })
         }
-        Kind::Sale => format!("{rate} of {code} {sale} is {code} {original}"),
         Kind::Reversal => {
             let taken = original.with(-found.original_minor);
             format!("a refund took back {code} {taken} of a commission that was already paid or in a payout")

@@ -55,6 +55,7 @@ mod qr;
 mod referrals;
 pub mod reply;
 mod reset;
+mod rules;
 mod script;
 mod search;
 pub mod server;
@@ -145,6 +146,8 @@ pages! {
         .route("/affiliates/{id}/view", post(affiliate::viewing::start))
         .route("/affiliates/{id}/view/end", post(affiliate::viewing::end))
         .route("/settings", get(settings::index))
+        .route("/rules", get(rules::index).post(rules::create))
+        .route("/rules/{id}/end", post(rules::end))
         .route("/settings/{part}", get(settings::show).post(settings::update))
         .route("/site", get(site::show))
         .route("/site/check", get(site::check).post(site::start_check))

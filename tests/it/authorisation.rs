@@ -29,6 +29,10 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/commissions/{id}", [401, 403, 200, 200, 404]),
     ("PUT", "/commissions/{id}/status", [401, 403, 403, 200, 404]),
     ("POST", "/commissions/status", [401, 403, 403, 200, 200]),
+    ("GET", "/coupons", [401, 403, 200, 200, 200]),
+    ("POST", "/coupons", [401, 403, 403, 201, 404]),
+    ("GET", "/coupons/{id}", [401, 403, 200, 200, 404]),
+    ("PATCH", "/coupons/{id}", [401, 403, 403, 200, 404]),
     ("GET", "/conversions", [401, 403, 200, 200, 200]),
     ("GET", "/conversions/{id}", [401, 403, 200, 200, 404]),
     ("POST", "/conversions/{id}/refunds", [401, 403, 403, 201, 404]),
@@ -47,6 +51,7 @@ struct World {
     click: String,
     conversion: String,
     commission: String,
+    coupon: String,
 }
 
 impl World {
@@ -57,7 +62,9 @@ impl World {
         let sale = site.api.sale("mine", "1000", "o-1").await;
         let conversion = sale.data()["conversionId"].as_str().unwrap().to_owned();
         let commission = site.api.newest_commission(&affiliate).await;
-        Self { site, affiliate, click, conversion, commission }
+        let made = site.api.post("/coupons", &json!({ "affiliateId": affiliate, "code": "MINE10" })).await;
+        let coupon = made.data()["coupon"]["id"].as_str().unwrap().to_owned();
+        Self { site, affiliate, click, conversion, commission, coupon }
     }
 
     /// The request of the line, as good as it can be. `n` keeps what must be unique apart.
@@ -65,6 +72,7 @@ impl World {
         let id = match path.split('/').nth(1).unwrap() {
             "affiliates" => &self.affiliate,
             "conversions" => &self.conversion,
+            "coupons" => &self.coupon,
             _ => &self.commission,
         };
         let request = api.request(method.parse().unwrap(), &path.replace("{id}", id));
@@ -73,6 +81,7 @@ impl World {
             ("PATCH", _) => json!({ "name": "New" }),
             ("POST", "/referrals/track") => json!({ "referralCode": "mine" }),
             ("POST", "/referrals/convert") => json!({ "clickId": self.click, "amount": 1 }),
+            ("POST", "/coupons") => json!({ "affiliateId": self.affiliate, "code": format!("CODE{n}") }),
             ("PUT", _) => json!({ "status": "approved" }),
             ("POST", "/commissions/status") => json!({ "ids": [self.commission], "status": "approved" }),
             ("POST", _) => json!({ "amount": 1 }),

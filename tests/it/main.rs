@@ -50,6 +50,7 @@ mod random_walk;
 mod rates;
 mod refunds;
 mod replay;
+mod rules;
 mod schema;
 mod server;
 mod sign_in;

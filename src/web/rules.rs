@@ -1,0 +1,227 @@
+//! Rules of what sales earn: which hold, and which of them would decide a sale, and why.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+
+use super::{
+    caller::Configures,
+    failure::Failure,
+    filters,
+    form::Form,
+    input::{PathId, Query},
+    reply::Reply,
+    shell::Notice,
+};
+use crate::{
+    app::App,
+    domain::{
+        Issue,
+        attribution::Named,
+        code::Code,
+        decimal,
+        id::{self, AffiliateId},
+        money::{Money, Rate},
+        products::Product,
+        program::Program,
+        rules::{self, Customer, Facts, Pays, Rates, Rule, Sales, Scope},
+        text,
+        time::Time,
+    },
+    flows::{Refusal, rules as flow},
+    store::{Tx, codes, rates, rules as stored},
+};
+
+const KINDS: [(&str, &str); 2] = [("share", "A share of it"), ("flat", "An amount for each")];
+const SALES: [(&str, &str); 3] =
+    [("all", "Every sale"), ("first", "A customer’s first sale"), ("repeat", "Repeat sales and renewals")];
+const TESTS: [(&str, &str); 2] = [("first", "A customer’s first"), ("repeat", "One more of a customer")];
+
+/// A rule as the list shows it.
+struct Line {
+    rule: Rule,
+    words: String,
+    state: (&'static str, &'static str),
+    /// The code of the affiliate it is for.
+    code: Option<String>,
+}
+
+/// What a sale that was tried would earn.
+struct Tried {
+    amount: Money,
+    earned: Money,
+    sentence: String,
+    /// The rules that were not asked, and why.
+    others: Vec<(String, &'static str)>,
+}
+
+#[derive(Template)]
+#[template(path = "merchant/rules.html")]
+struct Index {
+    program: Arc<Program>,
+    lines: Vec<Line>,
+    form: Form,
+    trial: Form,
+    tried: Option<Tried>,
+}
+
+async fn page(me: &Configures, app: &App, form: Form, mut trial: Form) -> Result<Index, Failure> {
+    let mut tx = app.db.read().await?;
+    let now = app.clock.now();
+    let mut held = stored::of(&mut tx, me.program.id).await?;
+    let tried = if trial.has("affiliate") { try_out(&mut tx, me, &held, &mut trial, now).await? } else { None };
+    let has_ended = |rule: &Rule| rule.ends_at.is_some_and(|end| end <= now);
+    held.sort_by_key(|rule| (has_ended(rule), std::cmp::Reverse(rule.closeness())));
+    let mut lines = Vec::new();
+    for rule in held {
+        let code = match rule.scope {
+            Scope::Everybody => None,
+            Scope::Affiliate(id) => codes::current(&mut tx, id).await?,
+        };
+        let state = match () {
+            () if has_ended(&rule) => ("", "Ended"),
+            () if rule.starts_at > now => ("warn", "Begins"),
+            () => ("ok", "Holds"),
+        };
+        lines.push(Line { words: rule.in_words(me.program.currency), state, code, rule });
+    }
+    Ok(Index { program: Arc::clone(&me.program), lines, form, trial, tried })
+}
+
+/// `GET /m/{program}/rules`, with a sale to try in the address.
+pub async fn index(me: Configures, State(app): State<App>, query: Query) -> Result<Reply, Failure> {
+    let given = ["affiliate", "amount", "product", "sale"].map(|name| (name, query.get(name)));
+    let trial: Vec<_> = given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    Ok(Reply::page(page(&me, &app, Form::default(), Form::of(&trial)).await?))
+}
+
+async fn try_out(
+    tx: &mut Tx,
+    me: &Configures,
+    held: &[Rule],
+    trial: &mut Form,
+    now: Time,
+) -> Result<Option<Tried>, Failure> {
+    let currency = me.program.currency;
+    let amount = trial.read("amount", |text| currency.amount(text));
+    let named = affiliate(tx, me, trial, "affiliate").await?;
+    let (Some(amount), Some(named)) = (amount, named) else { return Ok(None) };
+    let own = if named.has_own_rate { rates::of(tx, named.affiliate).await? } else { Vec::new() };
+    let product = |id: &str| Product {
+        id: id.to_owned(),
+        sku: String::new(),
+        name: id.to_owned(),
+        price: amount.minor,
+        quantity: 1,
+    };
+    let products: Vec<_> = trial.filled("product").map(product).into_iter().collect();
+    let is_repeat = trial.is("sale", "repeat");
+    let before = Customer { sales: 1, first_sale_at: Some(now), has_ended: false };
+    let facts = Facts {
+        amount,
+        affiliate: named.affiliate,
+        at: now,
+        products: &products,
+        customer: is_repeat.then_some(before),
+        is_renewal: false,
+    };
+    let earning = rules::earn(Rates { program: me.program.rate, own: &own }, held, facts);
+    let earned = amount.with(earning.amount);
+    let sentence = if earning.parts.is_empty() {
+        format!("{} of {} {amount}", earning.rate, currency.code())
+    } else {
+        rules::in_words(&earning.parts, currency)
+    };
+    let why = |rule: &Rule| match rule.misses(facts, products.first()) {
+        Some(why) => Some((rule.name.clone(), why)),
+        None if earning.parts.iter().any(|part| part.rule == rule.name) => None,
+        None => Some((rule.name.clone(), "fits too, but another is closer")),
+    };
+    let others = held.iter().filter_map(why).collect();
+    Ok(Some(Tried { amount, earned, sentence, others }))
+}
+
+/// The affiliate whose code a field names.
+async fn affiliate(tx: &mut Tx, me: &Configures, form: &mut Form, field: &str) -> Result<Option<Named>, Failure> {
+    let code = form.read(field, |text| Code::parse(text.trim()).map_err(|_| Issue::new("must be a code")));
+    let Some(code) = code else { return Ok(None) };
+    let found = codes::owner(tx, me.program.id, &code).await?;
+    if found.is_none() {
+        form.wrong(field, "is no affiliate’s code");
+    }
+    Ok(found)
+}
+
+/// `POST /m/{program}/rules`
+pub async fn create(me: Configures, State(app): State<App>, mut form: Form) -> Result<Reply, Failure> {
+    let now = app.clock.now();
+    let only = match form.filled("affiliate").is_some() {
+        true => affiliate(&mut *app.db.read().await?, &me, &mut form, "affiliate").await?,
+        false => None,
+    };
+    let act = me.act(&app);
+    let Some(rule) =
+        read(&me.program, &mut form, only.map(|named| named.affiliate), now).map(|rule| Rule { id: act.id(), ..rule })
+    else {
+        return Ok(Reply::invalid(page(&me, &app, form, Form::default()).await?));
+    };
+    let told = format!("Added. {}", rule.in_words(me.program.currency));
+    let made = app.db.write::<_, Refusal, _>(move |tx| Box::pin(async move { flow::create(tx, &act, &rule).await }));
+    match made.await {
+        Ok(()) => Ok(Reply::done(format!("/m/{}/rules", me.program.slug), Notice::done(told))),
+        Err(refusal) => {
+            form.refused(refusal)?;
+            Ok(Reply::invalid(page(&me, &app, form, Form::default()).await?))
+        }
+    }
+}
+
+/// The rule as the form would have it, still without an id.
+fn read(program: &Program, form: &mut Form, only: Option<AffiliateId>, now: Time) -> Option<Rule> {
+    let name = form.read("name", |name| text::name(name).map(|()| name.trim().to_owned()));
+    let pays = match form.get("kind") {
+        "flat" => form.read("pays", |text| program.currency.amount(text)).map(|money| Pays::Flat(money.minor)),
+        _ => form.read("pays", Rate::parse).map(Pays::Share),
+    };
+    let sales = form.read("sales", Sales::parse);
+    let products = form.read("products", rules::product_list);
+    let count = |text: &str| {
+        let count = decimal::parse(text, 0).ok().filter(|count| (1..=1_000).contains(count));
+        count.ok_or(Issue::new("must be 1 to 1000, or empty"))
+    };
+    let (months, payments) = (form.read_filled("months", count), form.read_filled("payments", count));
+    let starts_at = form.read_filled("starts_at", |text| {
+        // A sale of today's morning was recorded under what held then.
+        Time::parse_date(text).map(|day| if day.day() == now.day() { now } else { day }).and_then(|start| {
+            if start < now {
+                Err(Issue::new("must be today or later: what was earned stays as it is"))
+            } else {
+                Ok(start)
+            }
+        })
+    });
+    if !form.is_good() {
+        return None;
+    }
+    Some(Rule {
+        id: id::Id::new(0),
+        name: name?,
+        scope: only.map_or(Scope::Everybody, Scope::Affiliate),
+        products: products?,
+        sales: sales?,
+        pays: pays?,
+        months,
+        payments,
+        starts_at: starts_at.unwrap_or(now),
+        ends_at: None,
+    })
+}
+
+/// `POST /m/{program}/rules/{id}/end`
+pub async fn end(me: Configures, State(app): State<App>, PathId(id): PathId<id::Rule>) -> Result<Reply, Failure> {
+    let act = me.act(&app);
+    let ended = app.db.write::<_, Refusal, _>(move |tx| Box::pin(async move { flow::end(tx, &act, id).await })).await?;
+    let told = format!("“{}” has ended: it decides no sale from now on.", ended.name);
+    Ok(Reply::done(format!("/m/{}/rules", me.program.slug), Notice::done(told)))
+}
