@@ -106,6 +106,7 @@ async fn id(site: &Site, path: &str) -> String {
         Some("invitations") => "ainv_0000000000000".to_owned(),
         Some("keys") => "key_0000000000000".to_owned(),
         Some("payments") => "pevt_0000000000000".to_owned(),
+        Some("rules") => "rule_0000000000000".to_owned(),
         Some("team") => member(site, "member", Some(Role::Viewer), "").await.to_string(),
         _ => panic!("say what {{id}} is in {path}"),
     }
