@@ -76,9 +76,24 @@ impl Cause<'_> {
             }
             Effect::DisputeWon { key, of } => self.reverse(tx, &key, &of, dispute(0, false)).await,
             Effect::SubscriptionEnded { subscription, at } => self.end(tx, &subscription, at).await,
-            Effect::CouponGone { code } => {
-                Ok(Outcome::not(State::Ignored, format!("No affiliate has the code “{}”.", text::cut(&code, 64))))
-            }
+            Effect::CouponGone { code } => self.archive(tx, &code).await,
+        }
+    }
+
+    /// A coupon that is no longer taken at the checkout credits nobody here either.
+    async fn archive(self, tx: &mut Tx, code: &str) -> Result<Outcome, Error> {
+        let shown = text::cut(code, 64);
+        let found = match Code::parse(code) {
+            Ok(code) => coupons::by_code(tx, self.act.program.id, &code).await?,
+            Err(_) => None,
+        };
+        let Some(coupon) = found else {
+            return Ok(Outcome::not(State::Ignored, format!("No affiliate has the coupon “{shown}”.")));
+        };
+        match super::coupons::set_archived(tx, self.act, coupon.id, true).await {
+            Ok(_) => Ok(Outcome::done(format!("The coupon “{shown}” is archived."), None)),
+            Err(Refusal::Store(error)) => Err(error),
+            Err(refusal) => Ok(Outcome::not(State::Failed, format!("The coupon stays: {refusal}."))),
         }
     }
 

@@ -32,7 +32,7 @@ pub async fn settle(tx: &mut Tx, act: &Act, provider: Provider, payment: &Paymen
         return Ok(0);
     };
     let known = provider_payments::reversals(tx, payment.id).await?;
-    let facts: Vec<_> = known.iter().map(|reversal| reversal.fact()).collect();
+    let facts: Vec<_> = known.iter().map(provider_payments::Reversal::fact).collect();
     let target = reversal::taken_back(reversal::Payment { paid, amount }, &facts);
     let mut unused = None;
     for by in known.iter().filter(|reversal| reversal.holds) {
@@ -51,10 +51,9 @@ pub async fn settle(tx: &mut Tx, act: &Act, provider: Provider, payment: &Paymen
         if taken <= target {
             break;
         }
-        if restore(tx, act, refund).await? {
-            provider_payments::restored(tx, refund).await?;
-            taken -= amount;
-        }
+        restore(tx, act, refund).await?;
+        provider_payments::restored(tx, refund).await?;
+        taken -= amount;
     }
     if taken < target
         && let Some(by) = unused.or_else(|| known.iter().find(|reversal| reversal.holds))
@@ -111,10 +110,10 @@ async fn take(
     }
 }
 
-/// Gives back what the refund took; whether this did.
-async fn restore(tx: &mut Tx, act: &Act, refund: RefundId) -> Result<bool, Error> {
+/// Gives back what the refund took.
+async fn restore(tx: &mut Tx, act: &Act, refund: RefundId) -> Result<(), Error> {
     match refunds::restore(tx, act, refund, None).await {
-        Ok(restored) => Ok(restored),
+        Ok(_) => Ok(()),
         Err(Refusal::Store(error)) => Err(error),
         Err(refusal) => Err(Error::Corrupt(format!("a refund that was recorded cannot be undone: {refusal}"))),
     }

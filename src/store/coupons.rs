@@ -50,6 +50,10 @@ pub async fn by_id(tx: &mut Tx, program: ProgramId, id: CouponId) -> Result<Opti
     fetch_optional!(Coupon, tx, coupon!("WHERE id = $1 AND program_id = $2"), id, program)
 }
 
+pub async fn by_code(tx: &mut Tx, program: ProgramId, code: &Code) -> Result<Option<Coupon>, Error> {
+    fetch_optional!(Coupon, tx, coupon!("WHERE program_id = $1 AND code_key = $2"), program, code.key())
+}
+
 /// The affiliate whose coupon it is, if it still counts.
 pub async fn owner(tx: &mut Tx, program: ProgramId, code: &Code) -> Result<Option<AffiliateId>, Error> {
     let row = fetch_optional!(

@@ -58,18 +58,17 @@ pub async fn of(
             (Some(_), Some(_)) => {}
         }
     }
-    let payment = match known {
-        Some(known) => known,
-        None => {
-            execute!(
-                tx,
-                "INSERT INTO provider_payments (id, program_id, provider) VALUES ($1, $2, $3)",
-                new,
-                program,
-                provider
-            )?;
-            Payment { id: new, paid_minor: None, amount_minor: None, conversion_id: None }
-        }
+    let payment = if let Some(known) = known {
+        known
+    } else {
+        execute!(
+            tx,
+            "INSERT INTO provider_payments (id, program_id, provider) VALUES ($1, $2, $3)",
+            new,
+            program,
+            provider
+        )?;
+        Payment { id: new, paid_minor: None, amount_minor: None, conversion_id: None }
     };
     for object in nameless {
         execute!(

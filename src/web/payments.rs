@@ -158,8 +158,7 @@ impl Show {
             Provider::Stripe => {
                 "Give the checkout the click’s id as client_reference_id, or click_id or referral_code as metadata."
             }
-            Provider::Paddle => "Give the checkout click_id or referral_code as custom data.",
-            Provider::LemonSqueezy => "Give the checkout click_id or referral_code as custom data.",
+            Provider::Paddle | Provider::LemonSqueezy => "Give the checkout click_id or referral_code as custom data.",
             Provider::Polar => "Give the checkout click_id or referral_code as metadata.",
             Provider::Generic => {
                 "Send clickId or referralCode with the first sale; later ones are found by the customer or subscription."

@@ -11,7 +11,15 @@ use crate::support::{
 /// Serves a fresh demo; the server and the key that it printed.
 fn start(database: &Database) -> (Process, String) {
     let server = Process::with(database, &[], &["serve", "--demo"]);
-    let printed = server.printed.lock().unwrap().clone();
+    // Its two outputs are read side by side: that it serves may be heard before what it printed.
+    let printed = || server.printed.lock().unwrap().clone();
+    for _ in 0..200 {
+        if printed().contains("ofs_") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let printed = printed();
     for line in ["merchant@example.com", "affiliate@example.com", "offshoot-demo"] {
         assert!(printed.contains(line), "{printed}");
     }

@@ -57,7 +57,7 @@ async fn without_a_connection_there_is_nothing() {
     let payments = Payments::connect(&site, Provider::Stripe).await;
     let body = payload(Provider::Stripe, "invoice_paid", 1);
     let client = reqwest::Client::new();
-    for path in ["/hooks/acme/paddle", "/hooks/acme/other", "/hooks/none/stripe", "/hooks/acme/stripe/x"] {
+    for path in ["/hooks/acme/paddle", "/hooks/acme/other", "/hooks/none/stripe"] {
         let mut request = client.post(site.url(path)).body(body.clone());
         for (name, value) in payments.headers("m", &body) {
             request = request.header(name, value);

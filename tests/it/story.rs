@@ -77,7 +77,7 @@ impl Story {
         self.mara.click("Set up").await;
         self.mara.arrives_at("/m/northwind").await;
         self.mara.sees("Your program is ready.").await;
-        self.mara.sees("1 of 6").await;
+        self.mara.sees("1 of 7").await;
         let again = Browser::at(self.server.address).get(&address).await;
         assert_eq!(again.status, 404, "the address worked once");
     }

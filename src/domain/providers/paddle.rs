@@ -117,10 +117,11 @@ fn adjustment(data: &Value) -> Reading {
         }
         (Some("refund"), Some("rejected")) => Reading::ignored("Paddle did not approve it: nothing was refunded."),
         (Some("refund" | "credit"), Some("reversed")) => Reading::one(Effect::RefundFailed { key, of }),
-        (Some("chargeback"), Some("reversed")) => Reading::one(Effect::DisputeWon { key: dispute, of }),
         (Some("refund" | "credit"), Some("approved")) => Reading::one(Effect::Refund { key, of, amount }),
         (Some("chargeback"), Some("approved")) => Reading::one(Effect::DisputeOpened { key: dispute, of, amount }),
-        (Some("chargeback_reverse"), Some("approved")) => Reading::one(Effect::DisputeWon { key: dispute, of }),
+        (Some("chargeback"), Some("reversed")) | (Some("chargeback_reverse"), Some("approved")) => {
+            Reading::one(Effect::DisputeWon { key: dispute, of })
+        }
         (Some("chargeback_warning" | "chargeback_warning_reverse"), _) => {
             Reading::ignored("Only a warning: no money has moved.")
         }
