@@ -15,13 +15,3 @@ CREATE TABLE looks (
   updated_at BIGINT NOT NULL,
   CHECK ((logo IS NULL) = (logo_hash IS NULL) AND (logo IS NULL) = (logo_kind IS NULL))
 );
-
--- A merchant's own words of a mail; no row is the portal's.
-CREATE TABLE mail_texts (
-  program_id BIGINT NOT NULL REFERENCES programs (id),
-  kind TEXT NOT NULL,
-  subject TEXT NOT NULL,
-  opening TEXT NOT NULL,
-  updated_at BIGINT NOT NULL,
-  PRIMARY KEY (program_id, kind)
-);

@@ -3,13 +3,16 @@
 
 use askama::Template;
 use axum::{
-    extract::{Path, State},
-    http::{HeaderValue, header},
+    extract::{FromRequestParts, State},
+    http::{HeaderValue, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{caller::Configures, failure::Failure, filters, form::Form, reply::Reply, shell::Notice, upload::Upload};
+use super::{
+    caller::Configures, failure::Failure, filters, form::Form, input::path_parameter, links::ProgramSlug, reply::Reply,
+    shell::Notice, upload::Upload,
+};
 use crate::{
     app::App,
     domain::{
@@ -61,12 +64,22 @@ impl Brand {
     }
 }
 
+pub struct FileName(String);
+
+impl FromRequestParts<App> for FileName {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        path_parameter(parts, app, "file").await.map(Self)
+    }
+}
+
 /// `GET /brand/{program}/{file}`: a stylesheet or a logo of this very content; every other name is unknown.
 pub async fn file(
     State(app): State<App>,
-    path: Result<Path<(String, String)>, axum::extract::rejection::PathRejection>,
+    ProgramSlug(slug): ProgramSlug,
+    FileName(file): FileName,
 ) -> Result<Response, Failure> {
-    let Path((slug, file)) = path.map_err(|_| Failure::no_route())?;
     let (name, kind) = file.split_once('.').ok_or_else(Failure::no_route)?;
     let mut tx = app.db.read().await?;
     let (bytes, media) = match kind {
