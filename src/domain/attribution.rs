@@ -183,20 +183,20 @@ mod tests {
         Named { affiliate: Id::new(raw), status, code: format!("CODE{raw}"), has_own_rate: false }
     }
 
-    fn active(raw: i64) -> Option<Named> {
-        Some(named(raw, Status::Active))
+    fn active(raw: i64) -> Named {
+        named(raw, Status::Active)
     }
 
     fn made() -> Time {
         Time::from_ms(EPOCH_MS + 86_400_000)
     }
 
-    fn click(raw: i64) -> Option<Click> {
-        Some(Click { id: Ids::new(0).next(made()), by: named(raw, Status::Active) })
+    fn click(raw: i64) -> Click {
+        Click { id: Ids::new(0).next(made()), by: named(raw, Status::Active) }
     }
 
-    fn bound(raw: i64) -> Option<Bound> {
-        Some(Bound { by: named(raw, Status::Active), since: made() })
+    fn bound(raw: i64) -> Bound {
+        Bound { by: named(raw, Status::Active), since: made() }
     }
 
     /// To whom, by what, and whether in conflict.
@@ -206,20 +206,20 @@ mod tests {
 
     #[test]
     fn the_click_wins_over_a_code_and_the_conflict_is_kept() {
-        let both = |code| Evidence { click: click(1), code: active(code), ..Evidence::default() };
+        let both = |code| Evidence { click: Some(click(1)), code: Some(active(code)), ..Evidence::default() };
         assert_eq!(credited(both(2), TERMS, made()), Ok((1, By::Click, true)));
         assert_eq!(credited(both(1), TERMS, made()), Ok((1, By::Click, false)));
     }
 
     #[test]
     fn the_window_is_inclusive() {
-        let only = Evidence { click: click(1), ..Evidence::default() };
+        let only = Evidence { click: Some(click(1)), ..Evidence::default() };
         assert!(decide(only.clone(), TERMS, made().plus_days(DAYS)).is_ok());
         let late = made().plus_days(DAYS).plus_seconds(1);
         assert_eq!(credited(only.clone(), TERMS, late), Err(Refusal::ClickTooOld { days: DAYS }));
-        let coded = Evidence { code: active(2), ..only.clone() };
+        let coded = Evidence { code: Some(active(2)), ..only.clone() };
         assert_eq!(credited(coded, TERMS, late), Ok((2, By::CodeAfterExpiredClick, true)));
-        let couponed = Evidence { coupon: active(2), ..only };
+        let couponed = Evidence { coupon: Some(active(2)), ..only };
         assert_eq!(credited(couponed, Terms { coupon_wins: false, ..TERMS }, late), Ok((2, By::Coupon, true)));
     }
 
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_coupon_goes_before_a_link_or_after() {
-        let both = Evidence { click: click(1), coupon: active(2), ..Evidence::default() };
+        let both = Evidence { click: Some(click(1)), coupon: Some(active(2)), ..Evidence::default() };
         assert_eq!(credited(both.clone(), TERMS, made()), Ok((2, By::Coupon, true)));
         assert_eq!(credited(both, Terms { coupon_wins: false, ..TERMS }, made()), Ok((1, By::Click, true)));
     }
@@ -241,8 +241,8 @@ mod tests {
     #[test]
     fn a_customer_stays_for_the_first_or_goes_with_the_last() {
         let first = Terms { touch: Touch::First, ..TERMS };
-        let alone = Evidence { customer: bound(3), ..Evidence::default() };
-        let brought_anew = Evidence { click: click(1), ..alone.clone() };
+        let alone = Evidence { customer: Some(bound(3)), ..Evidence::default() };
+        let brought_anew = Evidence { click: Some(click(1)), ..alone.clone() };
         assert_eq!(credited(alone.clone(), TERMS, made()), Ok((3, By::Customer, false)));
         assert_eq!(credited(brought_anew.clone(), TERMS, made()), Ok((1, By::Click, false)));
         assert_eq!(credited(brought_anew.clone(), first, made()), Ok((3, By::Customer, false)));
@@ -280,7 +280,8 @@ mod tests {
     #[test]
     fn only_new_customers_where_the_program_says_so() {
         let terms = Terms { new_customers_only: true, ..TERMS };
-        let of = |brought, now| Evidence { click: click(now), customer: bound(brought), ..Evidence::default() };
+        let of =
+            |brought, now| Evidence { click: Some(click(now)), customer: Some(bound(brought)), ..Evidence::default() };
         assert_eq!(credited(of(3, 1), terms, made()), Err(Refusal::NotNew { by: By::Click }));
         assert_eq!(credited(of(1, 1), terms, made()), Ok((1, By::Click, false)));
     }

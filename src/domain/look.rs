@@ -214,6 +214,6 @@ mod tests {
         for wrong in [b"<svg onload=alert(1)>".as_slice(), b"GIF89a", b"", b"\x89PNG"] {
             assert!(logo_kind(wrong).is_err());
         }
-        assert!(logo_kind(&[0xFF; LOGO_BYTES + 1]).is_err());
+        assert!(logo_kind(&vec![0xFF; LOGO_BYTES + 1]).is_err());
     }
 }

@@ -277,9 +277,9 @@ pub fn earn(rates: Rates<'_>, rules: &[Rule], facts: Facts<'_>) -> Earning {
         let product = product.map(|product| product.name.clone()).unwrap_or_default();
         parts.push(Part { product, amount, rule: won.name().to_owned(), pays: shown, nothing });
     }
-    let shared = proportion(shares, 1, Rate::MAX);
+    let by_rates = proportion(shares, 1, Rate::MAX);
     // Nobody earns more by a sale than it brought.
-    let amount = shared.saturating_add(flat).min(facts.amount.minor);
+    let amount = by_rates.saturating_add(flat).min(facts.amount.minor);
     Earning { amount, rate: rate.unwrap_or(Rate::from_basis_points(0)), parts }
 }
 
@@ -353,9 +353,9 @@ mod tests {
         }
     }
 
-    fn of(sales: i64) -> Option<Customer> {
+    fn of(sales: i64) -> Customer {
         let first = Time::from_ms(1_772_366_400_000).plus_days(-100);
-        Some(Customer { sales, first_sale_at: (sales > 0).then_some(first), has_ended: false })
+        Customer { sales, first_sale_at: (sales > 0).then_some(first), has_ended: false }
     }
 
     const RATES: Rates<'static> = Rates { program: Rate::from_basis_points(2_000), own: &[] };
@@ -394,7 +394,7 @@ mod tests {
         let repeat = Rule { sales: Sales::Repeat, ..rule(7, percent(5)) };
         let by_sale = [everybody, first, repeat];
         assert_eq!(earned(&by_sale, facts(&[])), 3_000);
-        assert_eq!(earned(&by_sale, Facts { customer: of(1), ..facts(&[]) }), 500);
+        assert_eq!(earned(&by_sale, Facts { customer: Some(of(1)), ..facts(&[]) }), 500);
         assert_eq!(earned(&by_sale, Facts { is_renewal: true, ..facts(&[]) }), 500);
     }
 
@@ -443,14 +443,14 @@ mod tests {
     #[test]
     fn a_customer_earns_for_some_months_or_sales_only() {
         let limited = Rule { months: Some(3), ..rule(1, percent(30)) };
-        let after = |sales| Facts { customer: of(sales), ..facts(&[]) };
+        let after = |sales| Facts { customer: Some(of(sales)), ..facts(&[]) };
         assert_eq!(earned(std::slice::from_ref(&limited), after(0)), 3_000);
         let over = earn(RATES, &[limited], after(5));
         assert_eq!((over.amount, over.parts[0].nothing.is_some()), (0, true));
         let four = Rule { payments: Some(4), ..rule(2, percent(30)) };
         assert_eq!(earned(std::slice::from_ref(&four), after(3)), 3_000);
         assert_eq!(earned(&[four], after(4)), 0);
-        let ended = Customer { has_ended: true, ..of(1).unwrap() };
+        let ended = Customer { has_ended: true, ..of(1) };
         let renewal = Facts { customer: Some(ended), is_renewal: true, ..facts(&[]) };
         assert_eq!(earned(&[], renewal), 0);
         assert_eq!(earned(&[], Facts { is_renewal: false, ..renewal }), 2_000);

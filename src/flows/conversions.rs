@@ -216,16 +216,13 @@ async fn bought(
     keys: &Keys,
     known: Option<Known>,
 ) -> Result<Id<customers::Customer>, Refusal> {
-    let id = match known {
-        Some(known) => {
-            customers::learn(tx, &known, keys).await?;
-            known.id
-        }
-        None => {
-            let id = act.id();
-            customers::create(tx, id, act.program.id, keys, (conversion.affiliate_id, None)).await?;
-            id
-        }
+    let id = if let Some(known) = known {
+        customers::learn(tx, &known, keys).await?;
+        known.id
+    } else {
+        let id = act.id();
+        customers::create(tx, id, act.program.id, keys, (conversion.affiliate_id, None)).await?;
+        id
     };
     let counted = customers::NewSale {
         affiliate: conversion.affiliate_id,

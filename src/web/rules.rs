@@ -156,9 +156,10 @@ async fn affiliate(tx: &mut Tx, me: &Configures, form: &mut Form, field: &str) -
 /// `POST /m/{program}/rules`
 pub async fn create(me: Configures, State(app): State<App>, mut form: Form) -> Result<Reply, Failure> {
     let now = app.clock.now();
-    let only = match form.filled("affiliate").is_some() {
-        true => affiliate(&mut *app.db.read().await?, &me, &mut form, "affiliate").await?,
-        false => None,
+    let only = if form.filled("affiliate").is_some() {
+        affiliate(&mut *app.db.read().await?, &me, &mut form, "affiliate").await?
+    } else {
+        None
     };
     let act = me.act(&app);
     let Some(rule) =
