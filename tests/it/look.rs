@@ -117,7 +117,7 @@ async fn an_own_rate_is_told_on_the_first_page_and_by_mail() {
     let tomorrow = site.app.clock.now().plus_seconds(86_400).date();
     for from in [today, tomorrow] {
         let set = owner
-            .post(&format!("/m/acme/affiliates/{id}/rates"), &[("rate", "25%"), ("from", from)])
+            .post(&format!("/m/acme/affiliates/{id}/rates"), &[("rate", "25%"), ("from", &from)])
             .await;
         assert_eq!(set.status, 303, "{set:?}");
     }
