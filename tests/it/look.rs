@@ -116,9 +116,7 @@ async fn an_own_rate_is_told_on_the_first_page_and_by_mail() {
     let today = site.app.clock.now().date();
     let tomorrow = site.app.clock.now().plus_seconds(86_400).date();
     for from in [today, tomorrow] {
-        let set = owner
-            .post(&format!("/m/acme/affiliates/{id}/rates"), &[("rate", "25%"), ("from", &from)])
-            .await;
+        let set = owner.post(&format!("/m/acme/affiliates/{id}/rates"), &[("rate", "25%"), ("from", &from)]).await;
         assert_eq!(set.status, 303, "{set:?}");
     }
     let told = site.database.number("SELECT COUNT(*) FROM mails WHERE kind = 'rate_changed'").await;

@@ -90,6 +90,24 @@ async fn at_stripe() {
 }
 
 #[tokio::test]
+async fn at_stripe_where_a_dispute_is_won() {
+    let parts = &[
+        "checkout_session_completed_subscription",
+        "invoice_paid_2024",
+        "refund_created",
+        "charge_dispute_created",
+        "charge_dispute_closed_won",
+    ];
+    ends_the_same(&Story { provider: Provider::Stripe, parts, left: 9_000 }).await;
+}
+
+#[tokio::test]
+async fn at_stripe_where_a_refund_fails() {
+    let parts = &["invoice_paid_2024", "checkout_session_completed_subscription", "refund_created", "refund_failed"];
+    ends_the_same(&Story { provider: Provider::Stripe, parts, left: 10_000 }).await;
+}
+
+#[tokio::test]
 async fn at_stripe_where_an_invoice_no_longer_names_its_payment() {
     let parts = &[
         "checkout_session_completed_subscription",

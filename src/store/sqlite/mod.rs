@@ -15,11 +15,11 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::future::BoxFuture;
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
@@ -57,8 +57,7 @@ impl Sqlite {
         // a click's commit half the bytes. Only a new file takes it. And not too many in the cache, all of which
         // SQLite looks over at each commit.
         connection.execute_batch("PRAGMA page_size = 2048")?;
-        let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-        if mode != "wal" {
+        if write_ahead(&connection)? != "wal" {
             return Err(Error::Unavailable(format!("{}: cannot use write-ahead logging there", file.display())));
         }
         connection.execute_batch(
@@ -171,6 +170,20 @@ fn create_private(file: &Path) -> std::io::Result<()> {
         std::fs::create_dir_all(folder)?;
     }
     OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(file).map(drop)
+}
+
+/// Turns write-ahead logging on; the mode that the file has then. Of two processes that make a new file at once SQLite
+/// refuses one at once, without the patience that it has otherwise.
+fn write_ahead(connection: &Connection) -> Result<String, Error> {
+    let began = Instant::now();
+    loop {
+        match connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && began.elapsed() < BUSY => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            mode => return Ok(mode?),
+        }
+    }
 }
 
 fn connect(file: &Path, flags: OpenFlags) -> Result<Connection, Error> {
