@@ -32,15 +32,12 @@ ALTER TABLE customers ADD COLUMN bound_at BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE customers ADD COLUMN sales BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE customers ADD COLUMN earned_minor BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE customers ADD COLUMN first_sale_at BIGINT;
--- When a subscription was cancelled: a later renewal earns nothing.
-ALTER TABLE customers ADD COLUMN ended_at BIGINT;
 
 -- Sales --------------------------------------------------------------------------------------------
 
 ALTER TABLE conversions ADD COLUMN coupon TEXT;
 -- Not the first of its customer.
 ALTER TABLE conversions ADD COLUMN is_repeat BOOLEAN NOT NULL DEFAULT FALSE;
-CREATE INDEX conversions_customer ON conversions (customer_id, id) WHERE customer_id IS NOT NULL;
 
 -- A refund that failed, or a dispute that was won: when, and how much commission that gave back, in minor units.
 ALTER TABLE refunds ADD COLUMN restored_at BIGINT;

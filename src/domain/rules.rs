@@ -57,8 +57,6 @@ pub struct Customer {
     /// Sales before this one.
     pub sales: i64,
     pub first_sale_at: Option<Time>,
-    /// They cancelled what they had bought.
-    pub has_ended: bool,
 }
 
 /// A sale, as rules look at it.
@@ -230,9 +228,7 @@ fn closest<'a>(rates: Rates<'_>, rules: &'a [Rule], facts: Facts<'_>, product: O
 
 /// What the sale earns. Rounded once, at the end, half away from zero.
 pub fn earn(rates: Rates<'_>, rules: &[Rule], facts: Facts<'_>) -> Earning {
-    let over = facts.customer.filter(|customer| customer.has_ended && facts.is_renewal);
-    let over = over.map(|_| "the customer cancelled what they had bought".to_owned());
-    if rules.is_empty() && over.is_none() {
+    if rules.is_empty() {
         let rate = rate_at(rates.program, rates.own, facts.at);
         return Earning { amount: rate.of(facts.amount).minor, rate, parts: Vec::new() };
     }
@@ -245,11 +241,10 @@ pub fn earn(rates: Rates<'_>, rules: &[Rule], facts: Facts<'_>) -> Earning {
     let mut parts = Vec::with_capacity(lines.len());
     for (product, amount) in lines.iter().copied() {
         let won = closest(rates, rules, facts, product);
-        let exhausted = match &won {
+        let nothing = match &won {
             Closest::Rule(rule) => rule.exhausted(facts),
             _ => None,
         };
-        let nothing = over.clone().or(exhausted);
         let pays = won.pays();
         let shown = match pays {
             Pays::Share(share) => share.to_string(),
@@ -355,7 +350,7 @@ mod tests {
 
     fn of(sales: i64) -> Customer {
         let first = Time::from_ms(1_772_366_400_000).plus_days(-100);
-        Customer { sales, first_sale_at: (sales > 0).then_some(first), has_ended: false }
+        Customer { sales, first_sale_at: (sales > 0).then_some(first) }
     }
 
     const RATES: Rates<'static> = Rates { program: Rate::from_basis_points(2_000), own: &[] };
@@ -450,9 +445,5 @@ mod tests {
         let four = Rule { payments: Some(4), ..rule(2, percent(30)) };
         assert_eq!(earned(std::slice::from_ref(&four), after(3)), 3_000);
         assert_eq!(earned(&[four], after(4)), 0);
-        let ended = Customer { has_ended: true, ..of(1) };
-        let renewal = Facts { customer: Some(ended), is_renewal: true, ..facts(&[]) };
-        assert_eq!(earned(&[], renewal), 0);
-        assert_eq!(earned(&[], Facts { is_renewal: false, ..renewal }), 2_000);
     }
 }

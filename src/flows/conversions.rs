@@ -128,11 +128,7 @@ fn priced(
         affiliate,
         at: act.now,
         products: &products,
-        customer: customer.map(|known| rules::Customer {
-            sales: known.sales,
-            first_sale_at: known.first_sale_at,
-            has_ended: known.ended_at.is_some(),
-        }),
+        customer: customer.map(|known| rules::Customer { sales: known.sales, first_sale_at: known.first_sale_at }),
         is_renewal: sale.is_renewal,
     };
     (facts.is_repeat(), rules::earn(rules::Rates { program: act.program.rate, own }, rules, facts))
@@ -181,7 +177,7 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
     conversion.id = act.id();
     conversion.created_at = conversion.id.time();
     let customer_id = match keys {
-        Some(keys) => Some(bought(tx, act, &sale, &conversion, &keys, customer).await?),
+        Some(keys) => Some(bought(tx, act, &conversion, &keys, customer).await?),
         None => None,
     };
     let row = NewConversion {
@@ -211,7 +207,6 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
 async fn bought(
     tx: &mut Tx,
     act: &Act,
-    sale: &Sale,
     conversion: &Conversion,
     keys: &Keys,
     known: Option<Known>,
@@ -228,7 +223,6 @@ async fn bought(
         affiliate: conversion.affiliate_id,
         earned: conversion.commission_minor,
         at: conversion.created_at,
-        is_purchase: !sale.is_renewal,
     };
     customers::count(tx, id, counted).await?;
     Ok(id)

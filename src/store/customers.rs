@@ -39,7 +39,6 @@ row! {
         pub sales: i64,
         pub earned_minor: i64,
         pub first_sale_at: Option<Time>,
-        pub ended_at: Option<Time>,
         pub identity: String,
     }
 }
@@ -47,7 +46,7 @@ row! {
 macro_rules! known {
     ($rest:literal) => {
         concat!(
-            "SELECT id, affiliate_id, bound_at, sales, earned_minor, first_sale_at, ended_at, identity FROM customers ",
+            "SELECT id, affiliate_id, bound_at, sales, earned_minor, first_sale_at, identity FROM customers ",
             $rest
         )
     };
@@ -90,8 +89,6 @@ pub struct NewSale {
     pub affiliate: AffiliateId,
     pub earned: i64,
     pub at: Time,
-    /// Not the renewal of something bought before.
-    pub is_purchase: bool,
 }
 
 /// Makes the customer, with the affiliate who brought them, and the click where it was that which named them.
@@ -133,42 +130,26 @@ pub async fn learn(tx: &mut Tx, known: &Known, keys: &Keys) -> Result<(), Error>
     .map(drop)
 }
 
-/// Binds the customer to another affiliate from now on.
-pub async fn bind(tx: &mut Tx, id: Id<Customer>, affiliate: AffiliateId, now: Time) -> Result<(), Error> {
-    execute!(
-        tx,
-        "UPDATE customers SET affiliate_id = $2, bound_at = $3 WHERE id = $1 AND affiliate_id <> $2",
-        id,
-        affiliate,
-        now
-    )
-    .map(drop)
-}
-
-/// Counts a sale that was credited of them.
+/// Counts a sale that was credited of them, and binds them to whom it was credited.
 pub async fn count(tx: &mut Tx, id: Id<Customer>, sale: NewSale) -> Result<(), Error> {
     execute!(
         tx,
         "UPDATE customers SET sales = sales + 1, earned_minor = earned_minor + $2,
-           first_sale_at = COALESCE(first_sale_at, $3), ended_at = CASE WHEN $4 THEN NULL ELSE ended_at END
+           first_sale_at = COALESCE(first_sale_at, $3),
+           bound_at = CASE WHEN affiliate_id = $4 THEN bound_at ELSE $3 END, affiliate_id = $4
          WHERE id = $1",
         id,
         sale.earned,
         sale.at,
-        sale.is_purchase
-    )?;
-    bind(tx, id, sale.affiliate, sale.at).await
+        sale.affiliate
+    )
+    .map(drop)
 }
 
 /// Takes back what [`count`] counted of a sale that somebody else recorded at the same moment.
 pub async fn uncount(tx: &mut Tx, id: Id<Customer>, earned: i64) -> Result<(), Error> {
     execute!(tx, "UPDATE customers SET sales = sales - 1, earned_minor = earned_minor - $2 WHERE id = $1", id, earned)
         .map(drop)
-}
-
-/// Renewals of what they bought earn nothing from now on.
-pub async fn end(tx: &mut Tx, id: Id<Customer>, now: Time) -> Result<(), Error> {
-    execute!(tx, "UPDATE customers SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL", id, now).map(drop)
 }
 
 /// How many customers that click has bound.

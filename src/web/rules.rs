@@ -117,7 +117,7 @@ async fn try_out(
     };
     let products: Vec<_> = trial.filled("product").map(product).into_iter().collect();
     let is_repeat = trial.is("sale", "repeat");
-    let before = Customer { sales: 1, first_sale_at: Some(now), has_ended: false };
+    let before = Customer { sales: 1, first_sale_at: Some(now) };
     let facts = Facts {
         amount,
         affiliate: named.affiliate,

@@ -73,7 +73,7 @@ async fn the_closest_rule_decides_and_is_told_with_the_commission() {
 }
 
 #[tokio::test]
-async fn repeat_sales_months_and_a_cancelled_subscription() {
+async fn repeat_sales_and_the_months_of_a_customer() {
     let shop = Shop::open().await;
     shop.site.affiliate("ann").await;
     shop.added(&[("name", "First"), ("pays", "50%"), ("sales", "first")]).await;
