@@ -28,9 +28,8 @@ ALTER TABLE customers ADD COLUMN email_hash TEXT;
 CREATE INDEX customers_email ON customers (program_id, email_hash) WHERE email_hash IS NOT NULL;
 -- Since when they belong to the affiliate.
 ALTER TABLE customers ADD COLUMN bound_at BIGINT NOT NULL DEFAULT 0;
--- What was credited of them: how many sales, and what those earned, in minor units, as first recorded.
+-- How many of their sales were credited.
 ALTER TABLE customers ADD COLUMN sales BIGINT NOT NULL DEFAULT 0;
-ALTER TABLE customers ADD COLUMN earned_minor BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE customers ADD COLUMN first_sale_at BIGINT;
 
 -- Sales --------------------------------------------------------------------------------------------

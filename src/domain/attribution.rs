@@ -34,6 +34,8 @@ impl Click {
 pub struct Bound {
     pub by: Named,
     pub since: Time,
+    /// Not only named by a site before they bought.
+    pub has_bought: bool,
 }
 
 /// All that speaks for somebody.
@@ -145,7 +147,7 @@ pub fn decide(evidence: Evidence, terms: Terms, now: Time) -> Result<Attribution
         named.next().is_some_and(|first| named.any(|other| other.affiliate != first.affiliate))
     };
     let is_alone = click.is_none() && code.is_none() && coupon.is_none();
-    let brought_by = customer.as_ref().map(|bound| bound.by.affiliate);
+    let brought_by = customer.as_ref().filter(|bound| bound.has_bought).map(|bound| bound.by.affiliate);
     // Somebody blocked does not keep a customer from who brings them now.
     let counts = |bound: &Bound| terms.holds(bound, now) && (is_alone || bound.by.status != Status::Blocked);
     let bound = customer.filter(counts).map(|bound| (bound.by, By::Customer));
@@ -196,7 +198,7 @@ mod tests {
     }
 
     fn bound(raw: i64) -> Bound {
-        Bound { by: named(raw, Status::Active), since: made() }
+        Bound { by: named(raw, Status::Active), since: made(), has_bought: true }
     }
 
     /// To whom, by what, and whether in conflict.
@@ -254,7 +256,7 @@ mod tests {
         assert_eq!(credited(brought_anew.clone(), ten, made().plus_days(11)), Ok((1, By::Click, false)));
         let never = Terms { bound_days: Some(0), ..first };
         assert_eq!(credited(alone, never, made()), Err(Refusal::NoEvidence));
-        let blocked = Bound { by: named(3, Status::Blocked), since: made() };
+        let blocked = Bound { by: named(3, Status::Blocked), since: made(), has_bought: true };
         let alone = Evidence { customer: Some(blocked.clone()), ..Evidence::default() };
         assert_eq!(credited(alone, first, made()), Err(Refusal::Blocked { by: By::Customer }));
         let brought_anew = Evidence { customer: Some(blocked), ..brought_anew };
@@ -284,5 +286,9 @@ mod tests {
             |brought, now| Evidence { click: Some(click(now)), customer: Some(bound(brought)), ..Evidence::default() };
         assert_eq!(credited(of(3, 1), terms, made()), Err(Refusal::NotNew { by: By::Click }));
         assert_eq!(credited(of(1, 1), terms, made()), Ok((1, By::Click, false)));
+        // Who only signed up has not bought yet.
+        let lead = Bound { has_bought: false, ..bound(3) };
+        let anew = Evidence { click: Some(click(1)), customer: Some(lead), ..Evidence::default() };
+        assert_eq!(credited(anew, terms, made()), Ok((1, By::Click, false)));
     }
 }

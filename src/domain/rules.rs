@@ -360,7 +360,7 @@ mod tests {
     }
 
     fn product(id: &str, price: i64, quantity: i64) -> Product {
-        Product { id: id.into(), sku: String::new(), name: id.to_uppercase(), price, quantity }
+        Product { id: id.into(), sku: String::new(), name: id.to_uppercase(), total: price * quantity, quantity }
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub enum Decided {
 /// What recording a sale makes.
 pub struct New {
     pub conversion: Conversion,
-    pub earning: Earning,
+    earning: Earning,
     customer: Option<Known>,
     is_repeat: bool,
 }
@@ -150,7 +150,7 @@ async fn credit(tx: &mut Tx, act: &Act, sale: &Sale, customer: Option<&Known>) -
     let customer = match customer {
         Some(known) => {
             let by = codes::named_by_id(tx, act.program.id, known.affiliate_id).await?;
-            by.map(|by| Bound { by, since: known.bound_at })
+            by.map(|by| Bound { by, since: known.bound_at, has_bought: known.sales > 0 })
         }
         None => None,
     };
@@ -192,7 +192,7 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
     if !conversions::create(tx, &row).await? {
         // Somebody recorded the order at this very moment: theirs is the first answer.
         if let Some(id) = customer_id {
-            customers::uncount(tx, id, row.conversion.commission_minor).await?;
+            customers::uncount(tx, id).await?;
         }
         let order = sale.order.as_deref().unwrap_or_default();
         let known = conversions::by_order(tx, act.program.id, order).await?;
@@ -219,11 +219,7 @@ async fn bought(
         customers::create(tx, id, act.program.id, keys, (conversion.affiliate_id, None)).await?;
         id
     };
-    let counted = customers::NewSale {
-        affiliate: conversion.affiliate_id,
-        earned: conversion.commission_minor,
-        at: conversion.created_at,
-    };
+    let counted = customers::NewSale { affiliate: conversion.affiliate_id, at: conversion.created_at };
     customers::count(tx, id, counted).await?;
     Ok(id)
 }

@@ -22,13 +22,14 @@ use crate::{
         time::Time,
     },
     store::{
-        Error, Tx, clicks, codes, commissions, coupons, provider_events as inbox,
+        Error, Tx, clicks, codes, commissions, coupons, customers, provider_events as inbox,
         provider_payments::{self, Binding, Payment},
     },
 };
 
 const NOBODY: &str = "No affiliate: no click and no referral code came with it, and the customer is nobody's yet. \
                       If that is told later, this event runs again by itself.";
+const NO_LONGER: &str = "The days for which a customer stays with who brought them are over.";
 const NO_EVIDENCE: &str = "Neither its click nor its code is one of this program's.";
 
 /// An event that is being looked at.
@@ -44,7 +45,6 @@ pub struct Cause<'a> {
 struct Known {
     click: Option<ClickId>,
     code: Option<String>,
-    coupon: Option<String>,
 }
 
 /// Why a sale was not recorded: in words, and whether somebody should look at it.
@@ -183,27 +183,33 @@ impl Cause<'_> {
             return unsold(State::Ignored, "Its subscription had ended by then.");
         }
         let own = self.known(tx, &sale.evidence).await?;
-        let bound = bindings.into_iter().find(|binding| binding.code.is_some());
+        let (order, act, buyer) = (text::cut(&sale.key, 255).to_owned(), self.act, customer(&sale.customer));
+        let has_bought = match buyer.keys(act) {
+            Some(keys) => customers::find(tx, act.program.id, &keys).await?.is_some_and(|known| known.sales > 0),
+            None => false,
+        };
+        // Whose a customer is who has bought before, and for how long, is the program's to say.
+        let bound = bindings.into_iter().find(|binding| binding.code.is_some() && !has_bought);
         // What is named, and not known here, somebody should look at; and nobody's customers are most of a shop's.
         let otherwise = match own {
             Ok(Some(_)) => None,
+            Ok(None) if has_bought => Some((State::Ignored, NO_LONGER)),
             Ok(None) => Some((State::Ignored, NOBODY)),
             Err(()) => Some((State::Failed, NO_EVIDENCE)),
         };
         let is_bound = bound.is_some();
-        let Known { click, code, coupon } = match (own, bound) {
+        let Known { click, code } = match (own, bound) {
             (Ok(Some(own)), _) => own,
-            (Ok(None) | Err(()), Some(bound)) => Known { click: bound.click_id, code: bound.code, coupon: None },
+            (Ok(None) | Err(()), Some(bound)) => Known { click: bound.click_id, code: bound.code },
             (Ok(None) | Err(()), None) => Known::default(),
         };
-        let (order, act) = (text::cut(&sale.key, 255).to_owned(), self.act);
         let new = conversions::Sale {
             click,
             code,
-            coupon,
+            coupon: sale.coupon.clone(),
             amount: sale.currency.of(sale.amount),
             order: Some(order),
-            customer: Some(customer(&sale.customer)),
+            customer: Some(buyer),
             products: products(sale),
             is_renewal: sale.is_recurring,
         };
@@ -249,15 +255,11 @@ impl Cause<'_> {
                 && codes::owner(tx, self.act.program.id, &code).await?.is_some()
             {
                 known.code = Some(text.clone());
-            } else if let (None, Ok(code)) = (&known.coupon, Code::parse(text))
-                && coupons::owner(tx, self.act.program.id, &code).await?.is_some()
-            {
-                known.coupon = Some(text.clone());
             }
         }
         Ok(match (&known, evidence.click.is_some() || evidence.code.is_some()) {
-            (Known { click: None, code: None, coupon: None }, true) => Err(()),
-            (Known { click: None, code: None, coupon: None }, false) => Ok(None),
+            (Known { click: None, code: None }, true) => Err(()),
+            (Known { click: None, code: None }, false) => Ok(None),
             _ => Ok(Some(known)),
         })
     }

@@ -30,14 +30,12 @@ impl Keys {
 }
 
 row! {
-    /// Amounts in minor units.
     #[derive(Debug, Clone)]
     pub struct Known {
         pub id: Id<Customer>,
         pub affiliate_id: AffiliateId,
         pub bound_at: Time,
         pub sales: i64,
-        pub earned_minor: i64,
         pub first_sale_at: Option<Time>,
         pub identity: String,
     }
@@ -45,10 +43,7 @@ row! {
 
 macro_rules! known {
     ($rest:literal) => {
-        concat!(
-            "SELECT id, affiliate_id, bound_at, sales, earned_minor, first_sale_at, identity FROM customers ",
-            $rest
-        )
+        concat!("SELECT id, affiliate_id, bound_at, sales, first_sale_at, identity FROM customers ", $rest)
     };
 }
 
@@ -87,7 +82,6 @@ pub async fn find(tx: &mut Tx, program: ProgramId, keys: &Keys) -> Result<Option
 #[derive(Debug, Clone, Copy)]
 pub struct NewSale {
     pub affiliate: AffiliateId,
-    pub earned: i64,
     pub at: Time,
 }
 
@@ -134,12 +128,10 @@ pub async fn learn(tx: &mut Tx, known: &Known, keys: &Keys) -> Result<(), Error>
 pub async fn count(tx: &mut Tx, id: Id<Customer>, sale: NewSale) -> Result<(), Error> {
     execute!(
         tx,
-        "UPDATE customers SET sales = sales + 1, earned_minor = earned_minor + $2,
-           first_sale_at = COALESCE(first_sale_at, $3),
-           bound_at = CASE WHEN affiliate_id = $4 THEN bound_at ELSE $3 END, affiliate_id = $4
+        "UPDATE customers SET sales = sales + 1, first_sale_at = COALESCE(first_sale_at, $2),
+           bound_at = CASE WHEN affiliate_id = $3 THEN bound_at ELSE $2 END, affiliate_id = $3
          WHERE id = $1",
         id,
-        sale.earned,
         sale.at,
         sale.affiliate
     )
@@ -147,9 +139,8 @@ pub async fn count(tx: &mut Tx, id: Id<Customer>, sale: NewSale) -> Result<(), E
 }
 
 /// Takes back what [`count`] counted of a sale that somebody else recorded at the same moment.
-pub async fn uncount(tx: &mut Tx, id: Id<Customer>, earned: i64) -> Result<(), Error> {
-    execute!(tx, "UPDATE customers SET sales = sales - 1, earned_minor = earned_minor - $2 WHERE id = $1", id, earned)
-        .map(drop)
+pub async fn uncount(tx: &mut Tx, id: Id<Customer>) -> Result<(), Error> {
+    execute!(tx, "UPDATE customers SET sales = sales - 1 WHERE id = $1", id).map(drop)
 }
 
 /// How many customers that click has bound.

@@ -112,7 +112,7 @@ async fn try_out(
         id: id.to_owned(),
         sku: String::new(),
         name: id.to_owned(),
-        price: amount.minor,
+        total: amount.minor,
         quantity: 1,
     };
     let products: Vec<_> = trial.filled("product").map(product).into_iter().collect();

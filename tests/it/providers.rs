@@ -1,7 +1,14 @@
 //! What payment providers tell: believed only when it is signed, stored before it is answered, counted once.
 
-use offshoot::domain::providers::Provider;
-use serde_json::Value;
+use offshoot::{
+    domain::{
+        money::Rate,
+        providers::Provider,
+        rules::{Pays, Rule, Sales, Scope},
+    },
+    flows::{Actor, Refusal, rules},
+};
+use serde_json::{Value, json};
 
 use crate::support::{
     Answer, Site,
@@ -271,14 +278,97 @@ async fn a_refund_told_by_the_api_too_counts_once() {
     let sale = site.api.get("/conversions").await.data()["conversions"][0]["id"].as_str().unwrap().to_owned();
     let body = payload(Provider::Paddle, "adjustment_updated_approved", 1);
     let id = serde_json::from_str::<Value>(&body).unwrap()["data"]["id"].as_str().unwrap().to_owned();
-    let by_hand = serde_json::json!({ "amount": 10, "refundId": id });
+    let by_hand = json!({ "amount": 10, "refundId": id });
     assert_eq!(site.api.post(&format!("/conversions/{sale}/refunds"), &by_hand).await.status, 201);
     payments.tell("adjustment_created_pending", 1).await;
     payments.tell("adjustment_updated_approved", 1).await;
     assert_eq!((count(&site, "refunds").await, payments.earnings(&ada).await.as_str()), (1, "18.0 18.0 0.0"));
     // What was refunded by hand under no name leaves less to take back.
-    site.api.post(&format!("/conversions/{sale}/refunds"), &serde_json::json!({ "amount": 85 })).await;
+    site.api.post(&format!("/conversions/{sale}/refunds"), &json!({ "amount": 85 })).await;
     payments.tell("adjustment_created_rest", 1).await;
     assert_eq!(payments.earnings(&ada).await, "0.0 0.0 0.0");
+    site.check_ledger().await;
+}
+
+/// A sale of 100.00 as a merchant's own server tells it, with more in its data.
+fn own_sale(order: &str, more: &serde_json::Value) -> String {
+    let mut data = json!({ "orderId": order, "amount": 100, "currency": "USD" });
+    data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({ "type": "sale", "data": data }).to_string()
+}
+
+impl Payments<'_> {
+    /// Tells it and has it looked at.
+    async fn tells(&self, id: &str, body: &str) {
+        self.tell_text(id, body).await;
+        self.work_off().await;
+    }
+}
+
+#[tokio::test]
+async fn a_coupon_at_the_checkout_credits_its_affiliate() {
+    let site = Site::start().await;
+    let ada = site.affiliate("ADA").await;
+    site.api.post("/coupons", &json!({ "affiliateId": ada, "code": "SUMMER10" })).await;
+    let payments = Payments::connect(&site, Provider::Generic).await;
+    payments.tells("m1", &own_sale("o1", &json!({ "coupon": "summer10" }))).await;
+    // The shop's other coupons say nothing about anybody.
+    payments.tells("m2", &own_sale("o2", &json!({ "coupon": "BLACKFRIDAY" }))).await;
+    payments.tells("m3", &own_sale("o3", &json!({ "coupon": "BLACKFRIDAY", "referralCode": "ADA" }))).await;
+    assert_eq!((payments.events("done").await, payments.events("ignored").await), (2, 1));
+    let shown = site.api.get("/conversions").await;
+    let by: Vec<_> = (0..2).map(|n| shown.data()["conversions"][n]["attributedBy"].clone()).collect();
+    assert_eq!(by, ["code", "coupon"]);
+
+    let gone = json!({ "type": "coupon.gone", "data": { "code": "SUMMER10" } }).to_string();
+    payments.tells("m4", &gone).await;
+    payments.tells("m5", &own_sale("o5", &json!({ "coupon": "SUMMER10" }))).await;
+    assert_eq!((payments.events("done").await, payments.events("ignored").await), (3, 2));
+    site.check_ledger().await;
+}
+
+#[tokio::test]
+async fn a_rule_for_a_product_holds_for_the_lines_that_a_provider_tells() {
+    let site = Site::start().await;
+    let ada = site.affiliate("ADA").await;
+    let act = site.app.act(site.program.clone(), Actor::CommandLine);
+    let mugs = Rule {
+        id: act.id(),
+        name: "Mugs".into(),
+        scope: Scope::Everybody,
+        products: vec!["mug".into()],
+        sales: Sales::All,
+        pays: Pays::Share(Rate::from_basis_points(5_000)),
+        months: None,
+        payments: None,
+        starts_at: act.now,
+        ends_at: None,
+    };
+    let made =
+        site.app.db.write::<_, Refusal, _>(move |tx| Box::pin(async move { rules::create(tx, &act, &mugs).await }));
+    made.await.unwrap();
+    let payments = Payments::connect(&site, Provider::Generic).await;
+    let lines = json!([{ "id": "mug", "quantity": 2, "amount": 40 }, { "id": "book", "amount": 60 }]);
+    payments.tells("m1", &own_sale("o1", &json!({ "referralCode": "ADA", "products": lines }))).await;
+    assert_eq!(payments.earnings(&ada).await, "32.0 32.0 0.0", "half of 40 and a fifth of 60");
+    site.check_ledger().await;
+}
+
+#[tokio::test]
+async fn a_customer_stays_for_as_long_as_the_program_says() {
+    let site = Site::start().await;
+    let ada = site.affiliate("ADA").await;
+    site.database.execute("UPDATE programs SET bound_days = 30").await.unwrap();
+    let payments = Payments::connect(&site, Provider::Generic).await;
+    let first = json!({ "referralCode": "ADA", "subscriptionId": "s1", "customer": { "id": "c1" } });
+    let renewal = json!({ "recurring": true, "subscriptionId": "s1", "customer": { "id": "c1" } });
+    payments.tells("m1", &own_sale("o1", &first)).await;
+    site.advance_seconds(29 * 86_400);
+    payments.tells("m2", &own_sale("o2", &renewal)).await;
+    assert_eq!(payments.earnings(&ada).await, "40.0 40.0 0.0");
+    site.advance_seconds(2 * 86_400);
+    payments.tells("m3", &own_sale("o3", &renewal)).await;
+    assert_eq!(payments.earnings(&ada).await, "40.0 40.0 0.0");
+    assert_eq!((payments.events("done").await, payments.events("ignored").await), (2, 1));
     site.check_ledger().await;
 }
