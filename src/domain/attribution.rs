@@ -134,6 +134,21 @@ pub enum Refusal {
     NotNew { by: By },
 }
 
+impl Refusal {
+    /// What of a reported sale it is about.
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::NoEvidence | Self::ClickTooOld { .. } => "clickId",
+            Self::Blocked { by } | Self::NotNew { by } => match by {
+                By::Click => "clickId",
+                By::Code | By::CodeAfterExpiredClick => "referralCode",
+                By::Coupon => "couponCode",
+                By::Customer => "customer",
+            },
+        }
+    }
+}
+
 /// The click is the evidence and wins over a code; a click outside the window leaves it to the code. A coupon goes
 /// before both or after, as the program says; a customer known from before is asked last, or, where the first
 /// who brought them keeps them, first.

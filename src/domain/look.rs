@@ -50,9 +50,7 @@ pub fn differences(before: &Look, after: &Look) -> Vec<Difference> {
             ("Logo", look.logo.clone().unwrap_or_else(|| "none".into())),
         ]
     };
-    let pairs = words(before).into_iter().zip(words(after));
-    let difference = |((setting, before), (_, after))| Difference { setting, before, after };
-    pairs.map(difference).filter(|difference| difference.before != difference.after).collect()
+    Difference::between(words(before), words(after))
 }
 
 /// A picture of pixels by its first bytes, whatever its name says; a drawing could hold a script.

@@ -98,6 +98,15 @@ fn bound(days: Option<i64>) -> String {
 }
 
 impl Difference {
+    /// What differs between the same settings before and after, in words.
+    pub fn between<const N: usize>(
+        before: [(&'static str, String); N],
+        after: [(&'static str, String); N],
+    ) -> Vec<Self> {
+        let difference = |((setting, before), (_, after))| Self { setting, before, after };
+        before.into_iter().zip(after).map(difference).filter(|one| one.before != one.after).collect()
+    }
+
     /// What several were before, and what they are, as the audit log keeps it.
     pub fn in_words(differences: &[Self]) -> (String, String) {
         let words = |side: fn(&Self) -> &str| {
@@ -132,9 +141,7 @@ pub fn differences(before: &Program, after: &Program) -> Vec<Difference> {
             ("Allowed domains", if program.domains.is_empty() { "none".into() } else { program.domains.join(", ") }),
         ]
     };
-    let pairs = words(before).into_iter().zip(words(after));
-    let difference = |((setting, before), (_, after))| Difference { setting, before, after };
-    pairs.map(difference).filter(|difference| difference.before != difference.after).collect()
+    Difference::between(words(before), words(after))
 }
 
 /// Adds the click to a destination's query.

@@ -77,9 +77,7 @@ pub fn differences(before: &Settings, after: &Settings) -> Vec<Difference> {
         let consent = if settings.needs_consent { "asked for first" } else { "not asked for" };
         [("Link parameters", settings.parameters.join(", ")), ("Consent", consent.to_owned())]
     };
-    let pairs = words(before).into_iter().zip(words(after));
-    let difference = |((setting, before), (_, after))| Difference { setting, before, after };
-    pairs.map(difference).filter(|one| one.before != one.after).collect()
+    Difference::between(words(before), words(after))
 }
 
 /// What is kept of a landing address' query.

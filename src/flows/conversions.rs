@@ -80,7 +80,7 @@ pub struct New {
 pub async fn decide(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Decided, Refusal> {
     let keys = sale.customer.as_ref().and_then(|customer| customer.keys(act));
     if sale.click.is_none() && sale.code.is_none() && sale.coupon.is_none() && keys.is_none() {
-        return Err(refused(attribution::Refusal::NoEvidence));
+        return Err(attribution::Refusal::NoEvidence.into());
     }
     if let Some(order) = &sale.order
         && let Some(known) = conversions::by_order(tx, act.program.id, order).await?
@@ -157,7 +157,7 @@ async fn credit(tx: &mut Tx, act: &Act, sale: &Sale, customer: Option<&Known>) -
     let has_unknown_coupon = sale.coupon.is_some() && coupon.is_none();
     match attribution::decide(Evidence { click, code, coupon, customer }, terms, act.now) {
         Err(attribution::Refusal::NoEvidence) if has_unknown_coupon => Err(Refusal::NotFound("coupon")),
-        decided => decided.map_err(refused),
+        decided => Ok(decided?),
     }
 }
 
@@ -300,18 +300,4 @@ async fn coupon(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Option<Named>, Re
         // Shops make a coupon of an affiliate's code.
         None => codes::owner(tx, program, &code).await?,
     })
-}
-
-fn refused(refusal: attribution::Refusal) -> Refusal {
-    use attribution::Refusal as R;
-    let field = match refusal {
-        R::NoEvidence | R::ClickTooOld { .. } => "clickId",
-        R::Blocked { by } | R::NotNew { by } => match by {
-            By::Click => "clickId",
-            By::Code | By::CodeAfterExpiredClick => "referralCode",
-            By::Coupon => "couponCode",
-            By::Customer => "customer",
-        },
-    };
-    Refusal::field(field, refusal.to_string())
 }

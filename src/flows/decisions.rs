@@ -80,6 +80,7 @@ pub async fn decide(tx: &mut Tx, act: &Act, decision: &Decision, ids: &[Commissi
             Ok(one::Decided { now, before: None }) => outcome.stays(called(&now), &format!("is {to} already")),
             Err(Refusal::Store(error)) => return Err(error.into()),
             Err(Refusal::NotFound(_)) => outcome.stays(id.to_string(), &"is not there"),
+            Err(Refusal::Credit(refusal)) => outcome.stays(id.to_string(), &refusal),
             Err(Refusal::Field { issue, .. }) => {
                 let found = commissions::by_id(tx, act.program.id, *id).await?;
                 outcome.stays(found.as_ref().map_or_else(|| id.to_string(), called), &issue.0);

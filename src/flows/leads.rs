@@ -2,9 +2,12 @@
 
 use super::{Act, Refusal};
 use crate::{
-    domain::{affiliate::Status, id::ClickId},
+    domain::{
+        affiliate::Status,
+        id::{AffiliateId, ClickId},
+    },
     store::{
-        Tx, clicks, codes,
+        Error, Tx, clicks, codes,
         customers::{self, Keys},
     },
 };
@@ -13,17 +16,17 @@ use crate::{
 /// customer, a list of other people's addresses has more than these.
 const MOST_OF_A_CLICK: i64 = 6;
 
-/// Whether the click is one that a sale could still be credited by, of an affiliate who may earn.
+/// Whose the click is, if a sale could still be credited by it to them.
 ///
 /// # Errors
 /// The database's.
-pub async fn is_good(tx: &mut Tx, act: &Act, click: ClickId) -> Result<bool, crate::store::Error> {
+pub async fn owner(tx: &mut Tx, act: &Act, click: ClickId) -> Result<Option<AffiliateId>, Error> {
     if click.time().plus_days(act.program.attribution_days) < act.now {
-        return Ok(false);
+        return Ok(None);
     }
-    let Some(affiliate) = clicks::affiliate(tx, act.program.id, click).await? else { return Ok(false) };
+    let Some(affiliate) = clicks::affiliate(tx, act.program.id, click).await? else { return Ok(None) };
     let named = codes::named_by_id(tx, act.program.id, affiliate).await?;
-    Ok(named.is_some_and(|named| named.status != Status::Blocked))
+    Ok(named.filter(|named| named.status != Status::Blocked).map(|named| named.affiliate))
 }
 
 /// Binds whoever is not bound yet; whether the click is good for it. Who was bound before stays with whom they
@@ -32,10 +35,7 @@ pub async fn is_good(tx: &mut Tx, act: &Act, click: ClickId) -> Result<bool, cra
 /// # Errors
 /// The database's.
 pub async fn bind(tx: &mut Tx, act: &Act, click: ClickId, keys: &Keys) -> Result<bool, Refusal> {
-    if !is_good(tx, act, click).await? {
-        return Ok(false);
-    }
-    let Some(affiliate) = clicks::affiliate(tx, act.program.id, click).await? else { return Ok(false) };
+    let Some(affiliate) = owner(tx, act, click).await? else { return Ok(false) };
     customers::lock(tx, act.program.id, keys).await?;
     let is_new = customers::find(tx, act.program.id, keys).await?.is_none();
     if is_new && customers::bound_by(tx, click).await? < MOST_OF_A_CLICK {

@@ -31,7 +31,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use crate::{
     domain::{
-        Issue,
+        Issue, attribution,
         id::{AccountId, Id, Ids, KeyId, Kind},
         program::Program,
         providers::Provider,
@@ -125,6 +125,9 @@ pub enum Refusal {
     Field { field: &'static str, issue: Issue },
     #[error("no such {0}")]
     NotFound(&'static str),
+    /// A sale is nobody's.
+    #[error(transparent)]
+    Credit(#[from] attribution::Refusal),
     #[error(transparent)]
     Store(#[from] store::Error),
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{
-        attribution::Click,
+        attribution::{self, Click},
         code::Code,
         id::{ClickId, ConversionId, ProviderEventId},
         providers::{
@@ -350,11 +350,12 @@ fn unsold_because(refusal: Refusal) -> Result<Unsold, Error> {
         Refusal::Field { field: "orderId", issue } => {
             Ok(Unsold { state: State::Failed, why: format!("An order of that name {issue}.") })
         }
-        Refusal::Field { issue, .. } => {
-            let is_late = issue.0.contains("attribution window");
+        Refusal::Credit(refusal) => {
+            let is_late = matches!(refusal, attribution::Refusal::ClickTooOld { .. });
             let state = if is_late { State::Ignored } else { State::Failed };
-            Ok(Unsold { state, why: format!("Not credited: {issue}.") })
+            Ok(Unsold { state, why: format!("Not credited: {refusal}.") })
         }
+        Refusal::Field { issue, .. } => Ok(Unsold { state: State::Failed, why: format!("Not recorded: it {issue}.") }),
     }
 }
 

@@ -19,10 +19,7 @@ pub async fn change(tx: &mut Tx, act: &Act, after: &Settings) -> Result<Vec<Diff
         return Ok(differences);
     }
     tracking::save(tx, act.program.id, after).await?;
-    let words = |side: fn(&Difference) -> &str| {
-        differences.iter().map(|one| format!("{}: {}", one.setting, side(one))).collect::<Vec<_>>().join("; ")
-    };
-    let (before, after) = (words(|one| &one.before), words(|one| &one.after));
+    let (before, after) = Difference::in_words(&differences);
     let change = Change { before: Some(&before), after: Some(&after), reason: None };
     act.audit(tx, "program.changed", act.program.id, change).await?;
     Ok(differences)

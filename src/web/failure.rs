@@ -158,6 +158,7 @@ impl From<Refusal> for Failure {
         match refusal {
             Refusal::Field { field, issue } => Self::field(field, issue.0),
             Refusal::NotFound(noun) => Self::not_found(noun),
+            Refusal::Credit(refusal) => Self::field(refusal.field(), refusal.to_string()),
             Refusal::Store(error) => error.into(),
         }
     }

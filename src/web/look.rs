@@ -16,7 +16,7 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        key::hex,
+        key::{hex, unhex},
         look::{Colour, Look, Palette, Visibility, logo_kind},
         program::Difference,
     },
@@ -40,12 +40,6 @@ pub struct Brand {
 
 fn hash(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes)[..8])
-}
-
-/// The bytes that [`hex`] wrote.
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    pairs.iter().map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 impl Brand {

@@ -226,8 +226,8 @@ fn query(object: Option<&Object<'_>>) -> Vec<(String, String)> {
 async fn good(app: &App, asked: &Asked, click: Option<ClickId>) -> Result<Option<ClickId>, Failure> {
     let Some(click) = click else { return Ok(None) };
     let act = app.act(Arc::clone(&asked.program), Actor::CommandLine);
-    let is_good = leads::is_good(&mut *app.db.read().await?, &act, click).await?;
-    Ok(is_good.then_some(click))
+    let owner = leads::owner(&mut *app.db.read().await?, &act, click).await?;
+    Ok(owner.map(|_| click))
 }
 
 /// Counts the visit by the first of the program's parameters that names somebody.

@@ -127,12 +127,12 @@ pub async fn count(
     visitor: &Visitor,
     visit: Visit,
 ) -> Result<Option<ClickId>, store::Error> {
-    let now = app.clock.now();
+    let (now, ip) = (app.clock.now(), visitor.ip_hash(app));
     let Some(agent) = visitor.user_agent.as_deref().filter(|agent| crawler::is_browser(agent)) else {
-        return Ok(record(app, program, visitor, visit).await?.map(|(_, click)| click));
+        return Ok(record(app, program, visitor, ip, visit).await?.map(|(_, click)| click));
     };
-    let ip = visitor.ip_hash(app).unwrap_or_default();
-    let key = app.secret.short_hash("visitor", &format!("{}\0{ip}\0{agent}", program.id.raw()));
+    let who = format!("{}\0{}\0{agent}", program.id.raw(), ip.unwrap_or_default());
+    let key = app.secret.short_hash("visitor", &who);
     let followed = app.caches.visits.of(key, now);
     let mut followed = followed.lock().await;
     let is_recent = |click: &ClickId| click.time().plus_seconds(ONCE_SECONDS) > now;
@@ -155,7 +155,7 @@ pub async fn count(
             return Ok(Some(click));
         }
     }
-    let counted = record(app, program, visitor, visit).await?;
+    let counted = record(app, program, visitor, ip, visit).await?;
     followed.extend(counted);
     Ok(counted.map(|(_, click)| click))
 }
@@ -164,6 +164,7 @@ async fn record(
     app: &App,
     program: &Program,
     visitor: &Visitor,
+    ip_hash: Option<i64>,
     visit: Visit,
 ) -> Result<Option<(AffiliateId, ClickId)>, store::Error> {
     let id = app.ids.next(app.clock.now());
@@ -174,7 +175,7 @@ async fn record(
         source_url: visit.source_url,
         landing: visit.landing,
         user_agent: visitor.user_agent.clone(),
-        ip_hash: visitor.ip_hash(app),
+        ip_hash,
     };
     Ok(match app.db.click(new).await? {
         Outcome::Recorded { affiliate, .. } => Some((affiliate, id)),
