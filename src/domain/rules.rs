@@ -291,9 +291,21 @@ pub fn in_words(parts: &[Part], currency: Currency) -> String {
     parts.iter().map(told).collect::<Vec<_>>().join("; ")
 }
 
-/// The parts as they are stored.
-pub fn read_parts(json: &str) -> Vec<Part> {
-    serde_json::from_str(json).unwrap_or_default()
+/// The parts as they are stored with a commission; none where its rate is all there is to say.
+pub fn read_parts(explanation: Option<&str>) -> Vec<Part> {
+    explanation.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
+}
+
+/// By what a commission was made, short enough for a row: `20%`, or `USD 3.00 each by “Mugs” and 25% by “Everybody”`.
+pub fn in_short(explanation: Option<&str>, rate: Rate) -> String {
+    let told = |part: Part| {
+        let pays = if part.nothing.is_some() { "nothing" } else { &part.pays };
+        format!("{pays} by “{}”", part.rule)
+    };
+    let mut all: Vec<String> = read_parts(explanation).into_iter().map(told).collect();
+    let mut seen = std::collections::HashSet::new();
+    all.retain(|one| seen.insert(one.clone()));
+    if all.is_empty() { rate.to_string() } else { all.join(" and ") }
 }
 
 /// The products that a rule names, as typed: separated by commas or lines.

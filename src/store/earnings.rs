@@ -153,6 +153,7 @@ row! {
         pub refunded_minor: i64,
         /// JSON as given.
         pub customer: Option<String>,
+        pub explanation: Option<String>,
     }
 }
 
@@ -160,7 +161,7 @@ macro_rules! earned {
     ($rest:literal) => {
         concat!(
             "SELECT c.id, c.kind, c.amount_minor, c.rate_bps, c.status, c.reason, c.created_at, c.approved_at, c.paid_at,
-                    s.order_id, s.amount_minor AS sale_minor, s.refunded_minor, s.customer
+                    s.order_id, s.amount_minor AS sale_minor, s.refunded_minor, s.customer, c.explanation
              FROM commissions c JOIN conversions s ON s.id = c.conversion_id ",
             $rest
         )

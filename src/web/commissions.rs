@@ -138,10 +138,10 @@ pub struct Explanation {
     kind: Kind,
     #[schema(value_type = f64)]
     pub(super) conversion_amount: Money,
-    /// The rule's rate as it was then, in percent.
+    /// The rate as it was then, in percent, or the rules that made the amount.
     #[schema(example = "20%")]
     pub(super) rate: String,
-    /// `conversionAmount × rate`, rounded once, half away from zero.
+    /// As first recorded, rounded once, half away from zero.
     #[schema(value_type = f64)]
     pub(super) original_amount: Money,
     #[schema(value_type = f64)]
@@ -213,7 +213,7 @@ pub(super) fn explain(found: &Commission, entries: Vec<ledger::Posted>, currency
     let code = currency.code();
     let sentence = match found.kind {
         Kind::Sale => {
-            let parts = found.explanation.as_deref().map(rules::read_parts).unwrap_or_default();
+            let parts = rules::read_parts(found.explanation.as_deref());
             let made =
                 if parts.is_empty() { format!("{rate} of {code} {sale}") } else { rules::in_words(&parts, currency) };
             let back = format!("; refunds took back {code} {reversed}");
@@ -234,7 +234,7 @@ pub(super) fn explain(found: &Commission, entries: Vec<ledger::Posted>, currency
     Explanation {
         kind: found.kind,
         conversion_amount: sale,
-        rate: rate.to_string(),
+        rate: rules::in_short(found.explanation.as_deref(), rate),
         original_amount: original,
         reversed_amount: reversed,
         sentence,

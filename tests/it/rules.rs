@@ -69,6 +69,12 @@ async fn the_closest_rule_decides_and_is_told_with_the_commission() {
     );
     let page = shop.browser.get(&format!("/m/acme/commissions/{id}")).await;
     assert!(page.text.contains("by “Mugs”"), "{}", page.text);
+    let short = "USD 3.00 each by “Mugs” and 25% by “Everybody”";
+    assert_eq!(shown.data()["commission"]["explanation"]["rate"], short);
+    let queue = shop.browser.get("/m/acme/commissions").await;
+    let rows = texts(&queue, "td.sum small").join(" | ");
+    assert!(rows.contains(&format!("{short} of USD 100.00")), "{rows}");
+    assert!(rows.contains("40% by “The star” of USD 100.00"), "{rows}");
     shop.site.check_ledger().await;
 }
 

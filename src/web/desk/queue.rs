@@ -12,6 +12,7 @@ use crate::{
         id::{self, AffiliateId, BatchId, CommissionId, Id},
         money::{Currency, Money, Rate},
         role::Permission,
+        rules,
         time::Time,
     },
     store::{
@@ -149,8 +150,9 @@ impl Row {
         }
     }
 
-    pub fn rate(&self) -> Rate {
-        Rate::from_basis_points(self.line.rate_bps)
+    /// By what it was made: the rate, or the rules.
+    pub fn rate(&self) -> String {
+        rules::in_short(self.line.explanation.as_deref(), Rate::from_basis_points(self.line.rate_bps))
     }
 
     pub fn is_reversal(&self) -> bool {
