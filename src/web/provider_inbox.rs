@@ -52,6 +52,11 @@ impl Row {
         Self { event, did }
     }
 
+    /// The event's kind in pieces between which a line may break.
+    pub fn kind(&self) -> impl Iterator<Item = &str> {
+        self.event.kind.split_inclusive(['.', '_'])
+    }
+
     pub fn state(&self) -> (&'static str, &'static str) {
         match self.event.state {
             Outcome::Received => ("", "Received"),

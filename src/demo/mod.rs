@@ -1,8 +1,12 @@
 //! A believable program with a year behind it, made through the flows that real calls use, on a clock that
 //! is moved through that year. The same every time but for its end, which is today.
 
+mod cast;
+mod payments;
+
 use std::sync::Arc;
 
+use self::cast::{APPLICANTS, BROWSERS, DESCRIPTION, LANDINGS, PEOPLE, SOURCES, TERMS};
 use crate::{
     app::{App, Parts},
     clock::Clock,
@@ -15,10 +19,10 @@ use crate::{
         id::{AffiliateId, CommissionId, ConversionId, Ids},
         invitation,
         key::{self, Scope},
-        money::{Currency, Money},
+        money::{Currency, Money, Rate},
         one_time_link::Purpose,
         program,
-        providers::Provider,
+        rules::{self, Pays, Rule, Sales},
         standing::Move,
         time::Time,
     },
@@ -29,11 +33,11 @@ use crate::{
         applications::{self, NewApplication},
         commissions,
         conversions::{self, Customer, Sale},
-        invitations,
+        coupons, invitations,
         joining::Who,
-        one_time_links, programs, provider_connections,
-        provider_events::{self, Arrival},
+        one_time_links, programs,
         refunds::{self, NewRefund},
+        rules as rule_flow,
     },
     password,
     store::{self, Tx, clicks},
@@ -43,91 +47,6 @@ const MERCHANT: &str = "merchant@example.com";
 const AFFILIATE: &str = "affiliate@example.com";
 const PASSWORD: &str = "offshoot-demo";
 const DAYS: i64 = 365;
-
-const PEOPLE: [&str; 40] = [
-    "Ada Marlowe",
-    "Bruno Keller",
-    "Chiara Rossi",
-    "Daniel Okafor",
-    "Elif Demir",
-    "Farid Haddad",
-    "Grace Lindqvist",
-    "Hugo Martin",
-    "Ines Carvalho",
-    "Jonas Weber",
-    "Kenji Sato",
-    "Lena Novak",
-    "Mateo Alvarez",
-    "Nadia Petrova",
-    "Oscar Nyberg",
-    "Priya Nair",
-    "Quentin Dubois",
-    "Rosa Delgado",
-    "Samir Patel",
-    "Tove Hansen",
-    "Uma Krishnan",
-    "Viktor Horvat",
-    "Wanda Zielinska",
-    "Xavier Costa",
-    "Yara Mansour",
-    "Zoe Papadaki",
-    "Aaron Blake",
-    "Bianca Moretti",
-    "Caleb Foster",
-    "Dina Aziz",
-    "Emil Larsen",
-    "Fiona Gallagher",
-    "Gustavo Lima",
-    "Hana Suzuki",
-    "Ivan Kovac",
-    "Julia Brandt",
-    "Karim Bennani",
-    "Lucia Ferrari",
-    "Milan Jovanovic",
-    "Nora Eklund",
-];
-
-/// Those at the end of [`PEOPLE`] who applied these days: what they do, their site, how many follow them.
-const APPLICANTS: [(&str, &str, &str); 4] = [
-    ("I post coupons.", "https://coupons.example/all", "2"),
-    (
-        "A slow newsletter about kitchens. Each issue has one thing that I really use.",
-        "https://kitchen.example/letters",
-        "4 800",
-    ),
-    ("I test grinders on video, one a week, and tell what I would buy.", "https://video.example/@milan", "31 000"),
-    (
-        "We run a café and a small roastery school; our guests ask where to buy beans for home.",
-        "https://roastery.example",
-        "900",
-    ),
-];
-
-const DESCRIPTION: &str = "We roast in small batches and send the beans the same day. We look for people who make coffee at home and like to tell others how.";
-
-const TERMS: &str = "1. Say that you earn from your recommendation, where people can see it.
-2. Do not bid on our name in search engines, and do not order with your own link.
-3. We pay once a month what is approved. What a customer returns is taken back.
-4. Either of us may end this at any time; what you have earned until then is paid.";
-
-const SOURCES: [&str; 5] = [
-    "https://blog.example/honest-coffee-review",
-    "https://video.example/watch?v=espresso-at-home",
-    "https://newsletter.example/issue/42",
-    "https://social.example/posts/8812",
-    "https://compare.example/grinders",
-];
-const BROWSERS: [&str; 3] = [
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1",
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0",
-];
-
-const LANDINGS: [Option<&str>; 3] = [
-    Some("https://acme.example/beans?utm_source=newsletter&utm_campaign=autumn&s1=footer"),
-    Some("https://acme.example/?s1=video&s2=description"),
-    None,
-];
 
 /// Chance that is the same every time: xorshift64*, by Marsaglia and Vigna.
 struct Chance(u64);
@@ -176,6 +95,7 @@ struct Member {
     code: String,
     /// How many clicks they bring on a good day.
     reach: usize,
+    coupon: Option<String>,
 }
 
 struct Year {
@@ -223,6 +143,9 @@ impl Year {
             for member in &members {
                 self.day_of(tx, member, start.plus_days(day), &mut waiting, &mut orders).await?;
             }
+            if day == DAYS - 90 {
+                self.pay_better(tx, &mut members).await?;
+            }
             if day == DAYS - 4 {
                 self.hear_of_payments(tx, &members, start.plus_days(day)).await?;
             }
@@ -239,6 +162,30 @@ impl Year {
         }
         let key = programs::create_key(tx, &self.act(), "Demo", Scope::Full, None).await?;
         Ok(key.as_str().to_owned())
+    }
+
+    /// First orders pay more from now on, and whoever was there first has a coupon.
+    async fn pay_better(&mut self, tx: &mut Tx, members: &mut [Member]) -> Result<(), Refusal> {
+        let act = self.act();
+        let rule = Rule {
+            id: act.id(),
+            name: "First orders".into(),
+            scope: rules::Scope::Everybody,
+            products: Vec::new(),
+            sales: Sales::First,
+            pays: Pays::Share(Rate::from_basis_points(2_500)),
+            months: None,
+            payments: None,
+            starts_at: act.now,
+            ends_at: None,
+        };
+        rule_flow::create(tx, &act, &rule).await?;
+        let mut program = program::Program::clone(&self.program);
+        program.rules.push(rule);
+        self.program = Arc::new(program);
+        let code = Code::parse("ADA-BREWS").map_err(|issue| Refusal::field("code", issue.0))?;
+        members[0].coupon = Some(coupons::create(tx, &act, members[0].id, &code).await?.code);
+        Ok(())
     }
 
     async fn account(
@@ -273,6 +220,7 @@ impl Year {
             affiliates::edit(tx, &self.act(), joined.id, edit).await?;
         }
         Ok(Member {
+            coupon: None,
             id: joined.id,
             code: joined.referral_code,
             reach: if place == 0 { 6 } else { 1 + self.chance.below(4) },
@@ -305,10 +253,11 @@ impl Year {
             if self.chance.in_hundred(9) {
                 *orders += 1;
                 let cents = 1_400 + i64::try_from(self.chance.below(18_000)).unwrap_or(0);
+                let coupon = member.coupon.clone().filter(|_| self.chance.in_hundred(25));
                 let sale = Sale {
-                    click: Some(id),
+                    click: Some(id).filter(|_| coupon.is_none()),
                     code: None,
-                    coupon: None,
+                    coupon,
                     amount: Money { minor: cents, currency: self.program.currency },
                     order: Some(format!("A-{:05}", 10_000 + *orders)),
                     customer: Some(customer(self.chance.below(700))),
@@ -373,33 +322,6 @@ impl Year {
         affiliates::edit(tx, &act, members[23].id, edit).await
     }
 
-    /// Stripe tells of the last days: a subscription's first invoice, its renewal, a partial refund, a trial, a test,
-    /// and a sale in another currency, which needs a look.
-    async fn hear_of_payments(&self, tx: &mut Tx, members: &[Member], midnight: Time) -> Result<(), Refusal> {
-        let evening = midnight.plus_seconds(86_000);
-        self.app.clock.set(evening);
-        provider_connections::connect(tx, &self.act(), Provider::Stripe, "whsec_demo_of_acme_coffee", false).await?;
-        for (place, told) in stripe_events(&members[1].code, evening).into_iter().enumerate() {
-            self.app.clock.set(evening.plus_seconds(40 * i64::try_from(place).unwrap_or(0)));
-            let (ids, secret, now) = (&self.app.ids, &self.app.secret, self.app.clock.now());
-            let body = told.to_string();
-            let Some(event) = Provider::Stripe.read(&body) else { continue };
-            let arrival = Arrival {
-                program: self.program.id,
-                provider: Provider::Stripe,
-                is_test_connection: false,
-                message: None,
-                event,
-                body,
-            };
-            provider_events::receive(tx, ids, secret, now, &arrival).await?;
-            if let Some(last) = store::provider_events::last(tx, self.program.id, Provider::Stripe).await? {
-                provider_events::look(tx, ids, secret, now, last.id).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// How people may apply.
     async fn ask(&self, tx: &mut Tx) -> Result<Vec<Question>, Refusal> {
         let question = |label: &str, is_long| Question { label: label.into(), is_long, is_required: is_long };
@@ -452,40 +374,6 @@ impl Year {
 
 fn demo_email(address: &str) -> Result<Email, Refusal> {
     Email::parse(address).map_err(|issue| Refusal::field("email", issue.0))
-}
-
-fn stripe_events(code: &str, at: Time) -> Vec<serde_json::Value> {
-    use serde_json::json;
-    let created = at.ms() / 1_000;
-    let event = |number: usize, kind: &str, is_live: bool, object: serde_json::Value| {
-        json!({ "id": format!("evt_1Demo{number:04}"), "object": "event", "type": kind, "created": created,
-                "livemode": is_live, "data": { "object": object } })
-    };
-    let invoice = |id: &str, reason: &str, currency: &str| {
-        json!({ "id": id, "object": "invoice", "billing_reason": reason, "currency": currency, "customer": "cus_1Demo",
-                "customer_email": "buyer@example.com", "amount_paid": 2_880, "total": 2_880,
-                "total_excluding_tax": 2_400, "created": created, "payment_intent": format!("pi_{id}"),
-                "charge": format!("ch_{id}"), "subscription": "sub_1Demo",
-                "lines": { "data": [{ "description": "Espresso every month", "quantity": 1, "amount": 2_400 }] } })
-    };
-    let session = json!({ "id": "cs_1Demo", "object": "checkout.session", "mode": "subscription",
-        "customer": "cus_1Demo", "subscription": "sub_1Demo", "metadata": { "referral_code": code },
-        "customer_details": { "email": "buyer@example.com" } });
-    let trial = json!({ "id": "sub_2Demo", "object": "subscription", "status": "trialing", "customer": "cus_2Demo",
-        "metadata": { "referral_code": code } });
-    let refund = json!({ "id": "re_1Demo", "object": "refund", "amount": 600, "currency": "usd",
-        "charge": "ch_in_1Demo", "payment_intent": "pi_in_1Demo", "status": "succeeded" });
-    vec![
-        event(1, "invoice.paid", true, invoice("in_1Demo", "subscription_create", "usd")),
-        event(2, "checkout.session.completed", true, session),
-        event(3, "invoice.paid", true, invoice("in_1Demo", "subscription_create", "usd")),
-        event(4, "refund.created", true, refund),
-        event(5, "customer.subscription.created", true, trial),
-        event(6, "invoice.paid", true, invoice("in_2Demo", "subscription_cycle", "usd")),
-        event(7, "invoice.paid", true, invoice("in_3Demo", "subscription_cycle", "eur")),
-        event(8, "invoice.paid", false, invoice("in_4Demo", "subscription_create", "usd")),
-        event(9, "product.created", true, json!({ "id": "prod_1Demo", "object": "product" })),
-    ]
 }
 
 fn customer(number: usize) -> Customer {
