@@ -269,6 +269,10 @@ pub fn earn(rates: Rates<'_>, rules: &[Rule], facts: Facts<'_>) -> Earning {
                 rate.get_or_insert(share);
             }
         }
+        if lines.len() == 1 && !matches!(won, Closest::Rule(_)) {
+            // A rate of the whole sale says it all.
+            break;
+        }
         let product = product.map(|product| product.name.clone()).unwrap_or_default();
         parts.push(Part { product, amount, rule: won.name().to_owned(), pays: shown, nothing });
     }
@@ -306,6 +310,17 @@ pub fn in_short(explanation: Option<&str>, rate: Rate) -> String {
     let mut seen = std::collections::HashSet::new();
     all.retain(|one| seen.insert(one.clone()));
     if all.is_empty() { rate.to_string() } else { all.join(" and ") }
+}
+
+/// The rules that hold for an affiliate, for them to read: the closest first.
+pub fn told_to(rules: &[Rule], affiliate: AffiliateId, now: Time, currency: Currency) -> Vec<String> {
+    let is_theirs = |rule: &&Rule| match rule.scope {
+        Scope::Everybody => rule.is_in_force(now),
+        Scope::Affiliate(id) => id == affiliate && rule.is_in_force(now),
+    };
+    let mut theirs: Vec<_> = rules.iter().filter(is_theirs).collect();
+    theirs.sort_by_key(|rule| std::cmp::Reverse(rule.closeness()));
+    theirs.into_iter().map(|rule| format!("{}: {}", rule.name, rule.in_words(currency))).collect()
 }
 
 /// The products that a rule names, as typed: separated by commas or lines.

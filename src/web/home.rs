@@ -24,6 +24,7 @@ use crate::{
         affiliate::{Status, own_since, rate_at},
         money::{Currency, Money},
         period::Period,
+        rules,
         time::Time,
     },
     store::{
@@ -54,6 +55,8 @@ struct Home {
     /// Since when, where it is a rate of their own.
     since: Option<Time>,
     window: i64,
+    /// What else they earn by, the closest first.
+    rules: Vec<String>,
     /// How a sale is credited.
     terms: String,
     span: Span,
@@ -163,6 +166,7 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
         rate: rate_at(me.program.rate, &own, now).to_string(),
         since: own_since(&own, now),
         window: me.program.attribution_days,
+        rules: rules::told_to(&me.program.rules, me.affiliate, now, currency),
         terms: me.program.terms().in_words(),
         span,
         shows_clicks,

@@ -148,7 +148,7 @@ async fn affiliate(tx: &mut Tx, me: &Configures, form: &mut Form, field: &str) -
     let Some(code) = code else { return Ok(None) };
     let found = codes::owner(tx, me.program.id, &code).await?;
     if found.is_none() {
-        form.wrong(field, "is no affiliate’s code");
+        form.wrong(field, "is nobody’s");
     }
     Ok(found)
 }

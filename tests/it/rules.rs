@@ -1,5 +1,9 @@
 //! Rules of what sales earn, made in the browser, felt by the API.
 
+use offshoot::{
+    domain::id::AffiliateId,
+    store::{Error, affiliates},
+};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -71,11 +75,42 @@ async fn the_closest_rule_decides_and_is_told_with_the_commission() {
     assert!(page.text.contains("by “Mugs”"), "{}", page.text);
     let short = "USD 3.00 each by “Mugs” and 25% by “Everybody”";
     assert_eq!(shown.data()["commission"]["explanation"]["rate"], short);
+    let rate_alone = shop.site.database.number("SELECT COUNT(*) FROM commissions WHERE explanation IS NULL").await;
+    assert_eq!(rate_alone, 0, "each of the three was made by a rule");
     let queue = shop.browser.get("/m/acme/commissions").await;
     let rows = texts(&queue, "td.sum small").join(" | ");
     assert!(rows.contains(&format!("{short} of USD 100.00")), "{rows}");
     assert!(rows.contains("40% by “The star” of USD 100.00"), "{rows}");
     shop.site.check_ledger().await;
+}
+
+#[tokio::test]
+async fn affiliates_read_the_rules_that_are_theirs() {
+    let shop = Shop::open().await;
+    let ann = shop.site.affiliate("ann").await;
+    shop.site.affiliate("other").await;
+    shop.added(&[("name", "First orders"), ("pays", "25%"), ("sales", "first")]).await;
+    shop.added(&[("name", "For Ann"), ("pays", "5"), ("kind", "flat"), ("affiliate", "ann"), ("products", "mug")])
+        .await;
+    shop.added(&[("name", "For another"), ("pays", "90%"), ("affiliate", "other")]).await;
+    shop.added(&[("name", "Next year"), ("pays", "1%"), ("starts_at", "2027-01-01")]).await;
+    let account = account(&shop.site, "ann@example.com", false).await;
+    let (db, id) = (shop.site.app.db.clone(), AffiliateId::parse(&ann).unwrap());
+    db.write::<_, Error, _>(move |tx| Box::pin(affiliates::give_to(tx, id, account))).await.unwrap();
+    let browser = Browser::at(shop.site.address);
+    browser.sign_in("ann@example.com", PASSWORD).await;
+    let home = texts(&browser.get("/home").await, "#yours ~ ul li").join(" | ");
+    assert_eq!(
+        home,
+        "For Ann: USD 5.00 for each piece of every sale of mug | First orders: 25% of a customer’s first sale"
+    );
+
+    // A repeat sale earns the program's rate, which says it all.
+    let repeat = json!({ "referralCode": "other", "amount": 100, "customer": { "id": "c1" } });
+    shop.sale(repeat.clone()).await;
+    let repeat = json!({ "referralCode": "ann", "amount": 100, "customer": { "id": "c1" } });
+    assert_eq!(shop.sale(repeat).await, "20.0");
+    assert_eq!(shop.site.database.number("SELECT COUNT(*) FROM commissions WHERE explanation IS NULL").await, 1);
 }
 
 #[tokio::test]
@@ -136,7 +171,7 @@ async fn a_sale_is_tried_without_being_recorded() {
         assert!(told.contains(words), "{words} in {told}");
     }
     let wrong = shop.browser.get("/m/acme/rules?affiliate=nobody&amount=x").await;
-    assert!(texts(&wrong, ".issue").join(" ").contains("is no affiliate’s code"));
+    assert!(texts(&wrong, ".issue").join(" ").contains("is nobody’s"));
     assert_eq!(shop.site.database.number("SELECT COUNT(*) FROM conversions").await, 0);
 }
 
