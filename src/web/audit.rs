@@ -107,11 +107,13 @@ pub async fn name(tx: &mut Tx, actor: &str) -> Result<String, store::Error> {
 }
 
 /// What the page lets one choose: the nouns of actions.
-const ABOUT: [(&str, &str); 7] = [
+const ABOUT: [(&str, &str); 9] = [
     ("", "Everything"),
     ("affiliate", "Affiliates"),
     ("commission", "Commissions"),
     ("conversion", "Sales and refunds"),
+    ("coupon", "Coupons"),
+    ("rule", "Commission rules"),
     ("program", "Settings"),
     ("key", "API keys"),
     ("provider", "Payment providers"),
