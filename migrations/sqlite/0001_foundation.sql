@@ -221,22 +221,26 @@ CREATE TABLE commissions (
   id INTEGER NOT NULL PRIMARY KEY,
   program_id BIGINT NOT NULL REFERENCES programs (id),
   affiliate_id BIGINT NOT NULL REFERENCES affiliates (id),
-  conversion_id BIGINT NOT NULL REFERENCES conversions (id),
-  kind TEXT NOT NULL CHECK (kind = 'sale' OR kind IN ('reversal', 'restoration')),
+  -- The sale it comes of; an adjustment comes of none.
+  conversion_id BIGINT REFERENCES conversions (id),
+  kind TEXT NOT NULL CHECK (kind IN ('sale', 'adjustment') OR kind IN ('reversal', 'restoration')),
   -- What is owed now: less than the original by what refunds took back before it was paid.
   amount_minor BIGINT NOT NULL,
   original_minor BIGINT NOT NULL,
   rate_bps BIGINT NOT NULL,
   status TEXT NOT NULL CHECK (status IN ('pending', 'approved') OR status IN ('paid', 'rejected')),
   reason TEXT,
-  -- The open payout that holds it.
-  payout_id BIGINT,
+  -- The line of a payout that holds it, while that is open, and by which it was paid afterwards.
+  payout_line_id BIGINT,
   refund_id BIGINT REFERENCES refunds (id),
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,
   approved_at BIGINT,
   paid_at BIGINT,
-  CHECK ((status = 'paid') = (paid_at IS NOT NULL))
+  -- When it may be paid at the earliest, once it is approved.
+  payable_at BIGINT NOT NULL,
+  CHECK ((status = 'paid') = (paid_at IS NOT NULL)),
+  CHECK ((kind = 'adjustment') = (conversion_id IS NULL))
 );
 CREATE INDEX commissions_program ON commissions (program_id, id);
 CREATE INDEX commissions_status ON commissions (program_id, status, id);
@@ -252,6 +256,8 @@ CREATE TABLE ledger_entries (
   kind TEXT NOT NULL CHECK (kind IN ('earn', 'reverse') OR kind IN ('pay', 'unpay') OR kind = 'adjust'),
   amount_minor BIGINT NOT NULL CHECK (amount_minor <> 0),
   commission_id BIGINT REFERENCES commissions (id),
+  -- The line of a payout that was paid, or came back.
+  payout_line_id BIGINT,
   refund_id BIGINT REFERENCES refunds (id),
   created_at BIGINT NOT NULL
 );

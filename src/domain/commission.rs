@@ -8,9 +8,10 @@ words! {
 }
 
 words! {
-    /// A sale's commission, the negative line that takes back what was already paid, or the one that gives it back.
-    Kind as CommissionKind { Sale = "sale", Reversal = "reversal", Restoration = "restoration" }
-    "must be one of sale, reversal, restoration"
+    /// A sale's commission, the negative line that takes back what was already paid, the one that gives it back, or
+    /// what a merchant added or took off by hand.
+    Kind as CommissionKind { Sale = "sale", Reversal = "reversal", Restoration = "restoration", Adjustment = "adjustment" }
+    "must be one of sale, reversal, restoration, adjustment"
 }
 
 /// What happens to a commission whose status somebody sets.

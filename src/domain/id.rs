@@ -54,6 +54,8 @@ kinds! {
     Coupon "coup_" "couponId" "coupon";
     Key "key_" "keyId" "key";
     Link "link_" "linkId" "link";
+    Payout "pay_" "payoutId" "payout";
+    PayoutLine "pline_" "lineId" "payout line";
     Program "prog_" "programId" "program";
     ProviderEvent "pevt_" "eventId" "event";
     Refund "ref_" "refundId" "refund";
@@ -72,6 +74,8 @@ pub type ConversionId = Id<Conversion>;
 pub type CouponId = Id<Coupon>;
 pub type KeyId = Id<Key>;
 pub type LinkId = Id<Link>;
+pub type PayoutId = Id<Payout>;
+pub type PayoutLineId = Id<PayoutLine>;
 pub type ProgramId = Id<Program>;
 pub type ProviderEventId = Id<ProviderEvent>;
 pub type RefundId = Id<Refund>;

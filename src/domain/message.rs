@@ -19,6 +19,8 @@ words! {
         NewCommission = "new_commission",
         CommissionRejected = "commission_rejected",
         PaymentDetailsChanged = "payment_details_changed",
+        PayoutPaid = "payout_paid",
+        PayoutFailed = "payout_failed",
         TwoStepChanged = "two_step_changed",
         RateChanged = "rate_changed",
         WeeklyDigest = "weekly_digest",
@@ -28,7 +30,8 @@ words! {
 
 impl Kind {
     /// Those that a person may do without, in the order in which settings show them.
-    pub const OPTIONAL: [Self; 3] = [Self::NewCommission, Self::CommissionRejected, Self::WeeklyDigest];
+    pub const OPTIONAL: [Self; 4] =
+        [Self::NewCommission, Self::PayoutPaid, Self::CommissionRejected, Self::WeeklyDigest];
 
     /// Whether it is sent whatever somebody prefers: what was asked for, or what a thief would rather have unsaid.
     pub fn is_essential(self) -> bool {

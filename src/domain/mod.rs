@@ -21,6 +21,7 @@ pub mod message;
 pub mod money;
 pub mod one_time_link;
 pub mod payment;
+pub mod payout;
 pub mod period;
 pub mod products;
 pub mod program;

@@ -40,6 +40,22 @@ impl Currency {
     pub fn amount(self, text: &str) -> Result<Money, Issue> {
         Ok(self.of(decimal::parse(text, self.exponent.into())?))
     }
+
+    /// Reads an amount by which something is corrected: one with a minus sign takes off.
+    ///
+    /// # Errors
+    /// As [`decimal::parse`], and nothing at all.
+    pub fn signed(self, text: &str) -> Result<Money, Issue> {
+        let (sign, digits) = match text.strip_prefix(['-', '−']) {
+            Some(digits) => (-1, digits),
+            None => (1, text),
+        };
+        let amount = self.amount(digits)?;
+        if amount.minor == 0 {
+            return Err(Issue::new("must not be zero"));
+        }
+        Ok(self.of(sign * amount.minor))
+    }
 }
 
 impl fmt::Debug for Currency {

@@ -28,6 +28,8 @@ pub struct Program {
     pub bound_days: Option<i64>,
     pub coupon_wins: bool,
     pub new_customers_only: bool,
+    /// Days from a sale until its commission may be paid.
+    pub hold_days: i64,
     pub landing_url: Option<Url>,
     /// Where deep links may lead: these hosts and what is below them.
     pub domains: Vec<String>,
@@ -89,6 +91,14 @@ pub struct Difference {
     pub after: String,
 }
 
+fn hold(days: i64) -> String {
+    match days {
+        0 => "none".into(),
+        1 => "1 day".into(),
+        days => format!("{days} days"),
+    }
+}
+
 fn bound(days: Option<i64>) -> String {
     match days {
         None => "for ever".into(),
@@ -136,6 +146,7 @@ pub fn differences(before: &Program, after: &Program) -> Vec<Difference> {
             ("Who is credited", program.touch.sentence().into()),
             ("Customers stay", bound(program.bound_days)),
             ("Coupons", if program.coupon_wins { "before links" } else { "after links" }.into()),
+            ("Hold", hold(program.hold_days)),
             ("Customers", if program.new_customers_only { "new ones only" } else { "all" }.into()),
             ("Landing page", program.landing_url.as_ref().map_or("none".into(), ToString::to_string)),
             ("Allowed domains", if program.domains.is_empty() { "none".into() } else { program.domains.join(", ") }),

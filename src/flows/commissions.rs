@@ -52,7 +52,7 @@ pub async fn decide(
         let facts = commission::Facts {
             status: found.status,
             affiliate: found.affiliate_status,
-            in_open_payout: found.is_in_payout,
+            in_open_payout: found.payout_line_id.is_some(),
         };
         let refused = |refusal: commission::Refusal| {
             Refusal::field("status", format!("{refusal} (the commission is {})", found.status))
@@ -95,7 +95,8 @@ pub(super) async fn moved(
             currency: act.program.currency,
             kind,
             amount: sign * amount,
-            commission: found.id,
+            commission: Some(found.id),
+            payout_line: None,
             refund: None,
         };
         ledger::post(tx, &entry).await?;

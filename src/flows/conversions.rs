@@ -229,12 +229,14 @@ async fn earn(tx: &mut Tx, act: &Act, sale: &Conversion, earning: &Earning) -> R
         id: act.id(),
         program: act.program.id,
         affiliate: sale.affiliate_id,
-        conversion: sale.id,
+        conversion: Some(sale.id),
         kind: Kind::Sale,
         amount: sale.commission_minor,
         rate_bps: earning.rate.basis_points(),
         status: Status::Pending,
         refund: None,
+        reason: None,
+        payable_at: sale.created_at.plus_days(act.program.hold_days),
         explanation: earning.explanation(),
     };
     commissions::create(tx, &commission).await?;
@@ -245,7 +247,8 @@ async fn earn(tx: &mut Tx, act: &Act, sale: &Conversion, earning: &Earning) -> R
         currency: act.program.currency,
         kind: Entry::Earn,
         amount: sale.commission_minor,
-        commission: commission.id,
+        commission: Some(commission.id),
+        payout_line: None,
         refund: None,
     };
     ledger::post(tx, &entry).await?;

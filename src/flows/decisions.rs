@@ -133,7 +133,7 @@ async fn take_back(
         to: batch.action,
         now: found.status,
         is_untouched: decisions::is_untouched(tx, batch.id, id).await?,
-        in_open_payout: found.is_in_payout,
+        in_open_payout: found.payout_line_id.is_some(),
     };
     let (from, to) = match commission::undo(facts) {
         Ok(back) => back,

@@ -2,6 +2,7 @@
 //! transaction that the caller opened.
 
 pub mod accounts;
+pub mod adjustments;
 pub mod affiliates;
 pub mod applications;
 pub mod commissions;
@@ -16,6 +17,7 @@ pub mod links;
 pub mod looks;
 pub mod mails;
 pub mod one_time_links;
+pub mod payouts;
 pub mod programs;
 pub mod provider_connections;
 pub mod provider_effects;

@@ -110,6 +110,7 @@ pub fn new(id: ProgramId, slug: String, name: String, currency: Currency) -> Pro
         bound_days: None,
         coupon_wins: true,
         new_customers_only: false,
+        hold_days: 0,
         landing_url: None,
         domains: Vec::new(),
     }

@@ -119,17 +119,19 @@ async fn move_back(
     loop {
         let found = commissions::of_sale(tx, act.program.id, sale.id).await?;
         let found = found.ok_or(Refusal::NotFound("commission"))?;
-        if has_own_line || found.status == Status::Paid || found.is_in_payout {
+        if has_own_line || found.status == Status::Paid || found.payout_line_id.is_some() {
             let line = NewCommission {
                 id: act.id(),
                 program: act.program.id,
                 affiliate: sale.affiliate_id,
-                conversion: sale.id,
+                conversion: Some(sale.id),
                 kind: if amount > 0 { Kind::Reversal } else { Kind::Restoration },
                 amount: -amount,
                 rate_bps: found.rate_bps,
                 status: Status::Approved,
                 refund: Some(refund),
+                reason: None,
+                payable_at: act.now,
                 explanation: None,
             };
             commissions::create(tx, &line).await?;
@@ -161,7 +163,8 @@ async fn post(
         currency: act.program.currency,
         kind: Entry::Reverse,
         amount,
-        commission,
+        commission: Some(commission),
+        payout_line: None,
         refund: Some(refund),
     };
     Ok(ledger::post(tx, &entry).await?)

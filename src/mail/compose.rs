@@ -9,7 +9,8 @@ use super::{
     messages::{
         AffiliateInvitation, Amount, ApplicationApproved, ApplicationReceived, ApplicationRejected, CommissionRejected,
         ConfirmApplication, ConfirmEmail, EmailChanged, NewCommission, PasswordChanged, PaymentDetailsChanged,
-        RateChanged, ResetPassword, Shell, SignInLink, TeamInvitation, TwoStepChanged, WeeklyDigest, Written,
+        PayoutFailed, PayoutPaid, RateChanged, ResetPassword, Shell, SignInLink, TeamInvitation, TwoStepChanged,
+        WeeklyDigest, Written,
     },
 };
 use crate::{
@@ -20,6 +21,7 @@ use crate::{
         id::{CommissionId, Id},
         message::Kind,
         one_time_link::Purpose,
+        payout::LineStatus,
         program::Program,
         role::Role,
     },
@@ -32,7 +34,7 @@ use crate::{
         mail_preferences::{self, Recipient},
         mails::Mail,
         one_time_links::{self as links, Link, LinkId},
-        programs, totals,
+        payout_lines, programs, totals,
     },
 };
 
@@ -172,6 +174,8 @@ impl<'a> Composing<'a> {
                 let is_on = deed.is_some_and(|deed| deed.action == "account.two_step_on");
                 TwoStepChanged { shell, is_on, account: self.at("account/two-step")? }.write()
             }
+            Kind::PayoutPaid => return self.payout_paid(tx).await,
+            Kind::PayoutFailed => return self.payout_failed(tx).await,
             Kind::RateChanged => return self.rate_changed(tx).await,
             Kind::ApplicationReceived => {
                 self.affiliate()?;
@@ -236,6 +240,35 @@ impl<'a> Composing<'a> {
             amount: Amount(program.currency.of(earned.amount_minor)),
             sale: Amount(program.currency.of(earned.sale_minor)),
             is_pending: earned.status == Status::Pending,
+        };
+        Ok(message.write()?)
+    }
+
+    async fn payout_line(&self, tx: &mut Tx, status: LineStatus) -> Result<payout_lines::Line, Stop> {
+        let found = payout_lines::by_id(tx, self.program()?.id, Id::new(self.mail.cause_id)).await?;
+        found.filter(|line| line.status == status).ok_or(Stop::Dropped("the payment did not stay as it was"))
+    }
+
+    async fn payout_paid(&self, tx: &mut Tx) -> Result<Written, Stop> {
+        let line = self.payout_line(tx, LineStatus::Paid).await?;
+        let message = PayoutPaid {
+            shell: self.shell.clone(),
+            payout: self.at(&format!("payouts/{}", line.id))?,
+            amount: Amount(self.program()?.currency.of(line.amount_minor)),
+            way: line.method.in_a_sentence(),
+            commissions: line.commission_count,
+        };
+        Ok(message.write()?)
+    }
+
+    async fn payout_failed(&self, tx: &mut Tx) -> Result<Written, Stop> {
+        let line = self.payout_line(tx, LineStatus::Failed).await?;
+        let message = PayoutFailed {
+            shell: self.shell.clone(),
+            settings: self.at("settings")?,
+            amount: Amount(self.program()?.currency.of(line.amount_minor)),
+            way: line.method.in_a_sentence(),
+            reason: line.reason.as_deref().and_then(Words::new),
         };
         Ok(message.write()?)
     }

@@ -110,6 +110,12 @@ messages! {
     PaymentDetailsChanged("mail/payment_details_changed.subject", "mail/payment_details_changed.txt", "mail/payment_details_changed.html") {
         settings: Url,
     }
+    PayoutPaid("mail/payout_paid.subject", "mail/payout_paid.txt", "mail/payout_paid.html") {
+        payout: Url, amount: Amount, way: &'static str, commissions: i64,
+    }
+    PayoutFailed("mail/payout_failed.subject", "mail/payout_failed.txt", "mail/payout_failed.html") {
+        settings: Url, amount: Amount, way: &'static str, reason: Option<Words>,
+    }
     TwoStepChanged("mail/two_step_changed.subject", "mail/two_step_changed.txt", "mail/two_step_changed.html") {
         is_on: bool, account: Url,
     }

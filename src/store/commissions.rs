@@ -4,7 +4,7 @@ use super::{Error, Tx, execute, fetch_all, fetch_one, fetch_optional, row};
 use crate::domain::{
     affiliate,
     commission::{Kind, Status},
-    id::{AffiliateId, BatchId, CommissionId, ConversionId, ProgramId, RefundId},
+    id::{AffiliateId, BatchId, CommissionId, ConversionId, PayoutLineId, ProgramId, RefundId},
     time::Time,
 };
 
@@ -15,7 +15,8 @@ row! {
         pub id: CommissionId,
         pub affiliate_id: AffiliateId,
         pub affiliate_status: affiliate::Status,
-        pub conversion_id: ConversionId,
+        /// An adjustment comes of no sale.
+        pub conversion_id: Option<ConversionId>,
         pub order_id: Option<String>,
         pub kind: Kind,
         pub amount_minor: i64,
@@ -23,39 +24,43 @@ row! {
         pub rate_bps: i64,
         pub status: Status,
         pub reason: Option<String>,
-        pub is_in_payout: bool,
+        /// The line of a payout that holds it or paid it.
+        pub payout_line_id: Option<PayoutLineId>,
         pub refund_id: Option<RefundId>,
         pub created_at: Time,
         pub updated_at: Time,
         pub approved_at: Option<Time>,
         pub paid_at: Option<Time>,
+        pub payable_at: Time,
         pub sale_minor: i64,
         pub explanation: Option<String>,
     }
 }
 
 #[derive(Debug)]
-pub struct NewCommission {
+pub struct NewCommission<'a> {
     pub id: CommissionId,
     pub program: ProgramId,
     pub affiliate: AffiliateId,
-    pub conversion: ConversionId,
+    pub conversion: Option<ConversionId>,
     pub kind: Kind,
     pub amount: i64,
     pub rate_bps: i64,
     pub status: Status,
     pub refund: Option<RefundId>,
+    pub reason: Option<&'a str>,
+    pub payable_at: Time,
     /// JSON.
     pub explanation: Option<String>,
 }
 
-pub async fn create(tx: &mut Tx, new: &NewCommission) -> Result<(), Error> {
+pub async fn create(tx: &mut Tx, new: &NewCommission<'_>) -> Result<(), Error> {
     let approved_at = (new.status == Status::Approved).then(|| new.id.time());
     execute!(
         tx,
         "INSERT INTO commissions (id, program_id, affiliate_id, conversion_id, kind, amount_minor, original_minor,
-           rate_bps, status, refund_id, created_at, updated_at, approved_at, explanation)
-         VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $10, $11, $12)",
+           rate_bps, status, refund_id, created_at, updated_at, approved_at, explanation, reason, payable_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14)",
         new.id,
         new.program,
         new.affiliate,
@@ -67,7 +72,9 @@ pub async fn create(tx: &mut Tx, new: &NewCommission) -> Result<(), Error> {
         new.refund,
         new.id.time(),
         approved_at,
-        &new.explanation
+        &new.explanation,
+        new.reason,
+        new.payable_at
     )
     .map(drop)
 }
@@ -77,9 +84,9 @@ macro_rules! commission {
         concat!(
             "SELECT c.id, c.affiliate_id, a.status AS affiliate_status, c.conversion_id, s.order_id, c.kind,
                     c.amount_minor, c.original_minor, c.rate_bps, c.status, c.reason,
-                    c.payout_id IS NOT NULL AS is_in_payout, c.refund_id, c.created_at, c.updated_at, c.approved_at,
-                    c.paid_at, s.amount_minor AS sale_minor, c.explanation
-             FROM commissions c JOIN conversions s ON s.id = c.conversion_id JOIN affiliates a ON a.id = c.affiliate_id ",
+                    c.payout_line_id, c.refund_id, c.created_at, c.updated_at, c.approved_at,
+                    c.paid_at, c.payable_at, COALESCE(s.amount_minor, 0) AS sale_minor, c.explanation
+             FROM commissions c LEFT JOIN conversions s ON s.id = c.conversion_id JOIN affiliates a ON a.id = c.affiliate_id ",
             $rest
         )
     };
@@ -214,7 +221,7 @@ pub async fn set_status(tx: &mut Tx, id: CommissionId, change: Move<'_>) -> Resu
         tx,
         "UPDATE commissions SET status = $3, reason = $4, updated_at = $5, batch_id = $8,
            approved_at = COALESCE(CASE WHEN status = 'rejected' THEN NULL ELSE approved_at END, $6), paid_at = $7
-         WHERE id = $1 AND status = $2 AND payout_id IS NULL RETURNING amount_minor",
+         WHERE id = $1 AND status = $2 AND payout_line_id IS NULL RETURNING amount_minor",
         id,
         change.from,
         change.to,
@@ -232,7 +239,7 @@ pub async fn set_status(tx: &mut Tx, id: CommissionId, change: Move<'_>) -> Resu
 pub async fn lower(tx: &mut Tx, id: CommissionId, status: Status, by: i64, now: Time) -> Result<bool, Error> {
     let lowered = execute!(
         tx,
-        "UPDATE commissions SET amount_minor = amount_minor - $3, updated_at = $4 WHERE id = $1 AND status = $2 AND payout_id IS NULL",
+        "UPDATE commissions SET amount_minor = amount_minor - $3, updated_at = $4 WHERE id = $1 AND status = $2 AND payout_line_id IS NULL",
         id,
         status,
         by,

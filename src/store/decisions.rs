@@ -99,7 +99,7 @@ macro_rules! batch {
         concat!(
             "SELECT b.id, b.action, b.reason, b.count, b.sum_minor, b.made_at, b.undone_at, a.name,
                     b.undone_at IS NULL AND b.action <> 'paid' AND EXISTS (SELECT 1 FROM commissions c
-                      WHERE c.batch_id = b.id AND c.status <> 'paid' AND c.payout_id IS NULL) AS can_be_undone
+                      WHERE c.batch_id = b.id AND c.status <> 'paid' AND c.payout_line_id IS NULL) AS can_be_undone
              FROM decision_batches b JOIN accounts a ON a.id = b.account_id ",
             $rest
         )
@@ -133,7 +133,7 @@ pub async fn restore(
         (i64,),
         tx,
         "UPDATE commissions SET status = $4, reason = $5, approved_at = $6, updated_at = $7, batch_id = NULL
-         WHERE id = $1 AND batch_id = $2 AND status = $3 AND status <> 'paid' AND payout_id IS NULL
+         WHERE id = $1 AND batch_id = $2 AND status = $3 AND status <> 'paid' AND payout_line_id IS NULL
          RETURNING amount_minor",
         before.commission_id,
         batch,

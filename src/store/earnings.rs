@@ -5,7 +5,7 @@ use super::{Error, Tx, fetch_all, fetch_one, fetch_optional, ledger::LedgerEntry
 use crate::domain::{
     affiliate::PaymentMethod,
     commission::{Entry, Kind, Status},
-    id::{AffiliateId, CommissionId, Id, ProgramId},
+    id::{AffiliateId, CommissionId, Id, PayoutLineId, ProgramId},
     time::Time,
 };
 
@@ -106,6 +106,7 @@ row! {
         pub kind: Entry,
         pub amount_minor: i64,
         pub commission_id: Option<CommissionId>,
+        pub payout_line_id: Option<PayoutLineId>,
         pub order_id: Option<String>,
         pub is_refund: bool,
         pub created_at: Time,
@@ -123,7 +124,7 @@ pub async fn movements(
     fetch_all!(
         Movement,
         tx,
-        "SELECT e.id, e.kind, e.amount_minor, e.commission_id, s.order_id, e.refund_id IS NOT NULL AS is_refund, e.created_at
+        "SELECT e.id, e.kind, e.amount_minor, e.commission_id, e.payout_line_id, s.order_id, e.refund_id IS NOT NULL AS is_refund, e.created_at
          FROM ledger_entries e LEFT JOIN commissions c ON c.id = e.commission_id LEFT JOIN conversions s ON s.id = c.conversion_id
          WHERE e.affiliate_id = $1 AND e.id >= $2 AND e.id < $3
            AND ($4 = '' OR e.kind = $4 OR ($4 = 'pay' AND e.kind = 'unpay'))
@@ -148,6 +149,7 @@ row! {
         pub created_at: Time,
         pub approved_at: Option<Time>,
         pub paid_at: Option<Time>,
+        pub payable_at: Time,
         pub order_id: Option<String>,
         pub sale_minor: i64,
         pub refunded_minor: i64,
@@ -161,8 +163,8 @@ macro_rules! earned {
     ($rest:literal) => {
         concat!(
             "SELECT c.id, c.kind, c.amount_minor, c.rate_bps, c.status, c.reason, c.created_at, c.approved_at, c.paid_at,
-                    s.order_id, s.amount_minor AS sale_minor, s.refunded_minor, s.customer, c.explanation
-             FROM commissions c JOIN conversions s ON s.id = c.conversion_id ",
+                    c.payable_at, s.order_id, COALESCE(s.amount_minor, 0) AS sale_minor, COALESCE(s.refunded_minor, 0) AS refunded_minor, s.customer, c.explanation
+             FROM commissions c LEFT JOIN conversions s ON s.id = c.conversion_id ",
             $rest
         )
     };

@@ -3,7 +3,7 @@
 use super::{Error, Tx, execute, fetch_all, row};
 use crate::domain::{
     commission::Entry,
-    id::{AffiliateId, CommissionId, Id, ProgramId, RefundId},
+    id::{AffiliateId, CommissionId, Id, PayoutLineId, ProgramId, RefundId},
     money::Currency,
     time::Time,
 };
@@ -20,7 +20,8 @@ pub struct NewEntry {
     pub currency: Currency,
     pub kind: Entry,
     pub amount: i64,
-    pub commission: CommissionId,
+    pub commission: Option<CommissionId>,
+    pub payout_line: Option<PayoutLineId>,
     pub refund: Option<RefundId>,
 }
 
@@ -31,8 +32,8 @@ pub async fn post(tx: &mut Tx, new: &NewEntry) -> Result<(), Error> {
     }
     execute!(
         tx,
-        "INSERT INTO ledger_entries (id, program_id, affiliate_id, currency, kind, amount_minor, commission_id, refund_id, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO ledger_entries (id, program_id, affiliate_id, currency, kind, amount_minor, commission_id, refund_id, created_at, payout_line_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         new.id,
         new.program,
         new.affiliate,
@@ -41,7 +42,8 @@ pub async fn post(tx: &mut Tx, new: &NewEntry) -> Result<(), Error> {
         new.amount,
         new.commission,
         new.refund,
-        new.id.time()
+        new.id.time(),
+        new.payout_line
     )
     .map(drop)
 }

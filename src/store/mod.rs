@@ -29,6 +29,8 @@ pub mod mail_preferences;
 pub mod mails;
 pub mod migrate;
 pub mod one_time_links;
+pub mod payout_lines;
+pub mod payouts;
 mod postgres;
 pub mod programs;
 pub mod proof;

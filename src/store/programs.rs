@@ -23,6 +23,7 @@ row! {
         pub bound_days: Option<i64>,
         pub coupon_wins: bool,
         pub new_customers_only: bool,
+        pub hold_days: i64,
     }
 }
 
@@ -42,6 +43,7 @@ impl TryFrom<ProgramRow> for Program {
             bound_days: row.bound_days,
             coupon_wins: row.coupon_wins,
             new_customers_only: row.new_customers_only,
+            hold_days: row.hold_days,
             landing_url: row.landing_url.as_deref().map(program::landing_url).transpose().map_err(corrupt)?,
             domains: program::domains(&row.domains).map_err(corrupt)?,
             slug: row.slug.clone(),
@@ -77,7 +79,7 @@ pub async fn update(tx: &mut Tx, program: &Program, now: Time) -> Result<(), Err
     execute!(
         tx,
         "UPDATE programs SET name = $2, rate_bps = $3, attribution_days = $4, landing_url = $5, domains = $6, updated_at = $7,
-           touch = $8, bound_days = $9, coupon_wins = $10, new_customers_only = $11
+           touch = $8, bound_days = $9, coupon_wins = $10, new_customers_only = $11, hold_days = $12
          WHERE id = $1",
         program.id,
         &program.name,
@@ -89,7 +91,8 @@ pub async fn update(tx: &mut Tx, program: &Program, now: Time) -> Result<(), Err
         program.touch,
         program.bound_days,
         program.coupon_wins,
-        program.new_customers_only
+        program.new_customers_only,
+        program.hold_days
     )
     .map(drop)
 }
@@ -98,7 +101,7 @@ macro_rules! program {
     ($rest:literal) => {
         concat!(
             "SELECT id, slug, name, currency, rate_bps, attribution_days, landing_url, domains,
-                    touch, bound_days, coupon_wins, new_customers_only FROM programs ",
+                    touch, bound_days, coupon_wins, new_customers_only, hold_days FROM programs ",
             $rest
         )
     };

@@ -116,8 +116,41 @@ const CHECKS: &[(&str, &str)] = &[
     ),
     check!(
         "a commission's entries",
-        "SELECT id, 0 AS day, CASE WHEN status IN ('pending', 'approved') THEN amount_minor ELSE 0 END AS stored FROM commissions",
+        "SELECT id, 0 AS day, CASE WHEN status = 'rejected' OR (status = 'paid' AND payout_line_id IS NULL) THEN 0 ELSE amount_minor END AS stored FROM commissions",
         "SELECT commission_id AS id, 0 AS day, SUM(amount_minor) AS actual FROM ledger_entries WHERE commission_id IS NOT NULL GROUP BY commission_id"
+    ),
+    check!(
+        "a payout line's amount",
+        "SELECT id, 0 AS day, amount_minor AS stored FROM payout_lines",
+        "SELECT id, 0 AS day, SUM(amount_minor) AS actual FROM (
+           SELECT payout_line_id AS id, amount_minor FROM commissions WHERE payout_line_id IS NOT NULL
+           UNION ALL SELECT payout_line_id AS id, amount_minor FROM payout_releases) held GROUP BY id"
+    ),
+    check!(
+        "a payout line's entries",
+        "SELECT id, 0 AS day, CASE WHEN status = 'paid' THEN -amount_minor ELSE 0 END AS stored FROM payout_lines",
+        "SELECT payout_line_id AS id, 0 AS day, SUM(amount_minor) AS actual FROM ledger_entries WHERE payout_line_id IS NOT NULL GROUP BY payout_line_id"
+    ),
+    check!(
+        "a payout's amount",
+        "SELECT id, 0 AS day, amount_minor AS stored FROM payouts",
+        "SELECT payout_id AS id, 0 AS day, SUM(amount_minor) AS actual FROM payout_lines GROUP BY payout_id"
+    ),
+    check!(
+        "a payout's lines",
+        "SELECT id, 0 AS day, line_count AS stored FROM payouts",
+        "SELECT payout_id AS id, 0 AS day, COUNT(*) AS actual FROM payout_lines GROUP BY payout_id"
+    ),
+    check!(
+        "a payout's open lines",
+        "SELECT id, 0 AS day, CASE WHEN status = 'open' THEN 1 ELSE 0 END AS stored FROM payouts",
+        "SELECT DISTINCT payout_id AS id, 0 AS day, 1 AS actual FROM payout_lines WHERE status = 'open'"
+    ),
+    check!(
+        "a commission's payout line",
+        "SELECT id, 0 AS day, payout_line_id AS stored FROM commissions WHERE payout_line_id IS NOT NULL",
+        "SELECT c.id, 0 AS day, l.id AS actual FROM commissions c JOIN payout_lines l ON l.id = c.payout_line_id
+         WHERE l.affiliate_id = c.affiliate_id AND ((c.status = 'approved' AND l.status = 'open') OR (c.status = 'paid' AND l.status = 'paid'))"
     ),
     check!(
         "a conversion's refunds",
@@ -126,7 +159,7 @@ const CHECKS: &[(&str, &str)] = &[
     ),
     check!(
         "what refunds took back of a conversion's commission",
-        "SELECT conversion_id AS id, 0 AS day, CASE WHEN kind = 'sale' THEN original_minor - amount_minor ELSE -original_minor END AS stored FROM commissions",
+        "SELECT conversion_id AS id, 0 AS day, CASE WHEN kind = 'sale' THEN original_minor - amount_minor ELSE -original_minor END AS stored FROM commissions WHERE conversion_id IS NOT NULL",
         "SELECT conversion_id AS id, 0 AS day, SUM(reversed_minor - restored_minor) AS actual FROM refunds GROUP BY conversion_id"
     ),
     check!(

@@ -15,6 +15,7 @@ pub enum Only {
     All,
     Affiliate(AffiliateId),
     Sale(ConversionId),
+    One(CommissionId),
     /// What was decided in one go.
     Batch(BatchId),
 }
@@ -49,6 +50,7 @@ row! {
         pub is_in_payout: bool,
         pub created_at: Time,
         pub paid_at: Option<Time>,
+        pub payable_at: Time,
         pub sale_minor: i64,
         pub explanation: Option<String>,
     }
@@ -59,8 +61,8 @@ macro_rules! line {
         concat!(
             "SELECT c.id, c.affiliate_id, a.name AS affiliate_name, a.status AS affiliate_status, s.order_id, c.kind,
                     c.amount_minor, c.original_minor, c.rate_bps, c.status, c.reason,
-                    c.payout_id IS NOT NULL AS is_in_payout, c.created_at, c.paid_at, s.amount_minor AS sale_minor, c.explanation
-             FROM commissions c JOIN conversions s ON s.id = c.conversion_id JOIN affiliates a ON a.id = c.affiliate_id
+                    c.payout_line_id IS NOT NULL AS is_in_payout, c.created_at, c.paid_at, c.payable_at, COALESCE(s.amount_minor, 0) AS sale_minor, c.explanation
+             FROM commissions c LEFT JOIN conversions s ON s.id = c.conversion_id JOIN affiliates a ON a.id = c.affiliate_id
              WHERE c.program_id = $1 AND ",
             $which,
             " AND c.id <= $3 ORDER BY c.id DESC LIMIT $4"
@@ -101,6 +103,16 @@ macro_rules! matching {
                 $row,
                 $tx,
                 $text!("c.conversion_id = $5 AND ($2 = '' OR c.status = $2)"),
+                $program,
+                status,
+                newest,
+                limit,
+                id
+            ),
+            Only::One(id) => fetch_all!(
+                $row,
+                $tx,
+                $text!("c.id = $5 AND ($2 = '' OR c.status = $2)"),
                 $program,
                 status,
                 newest,

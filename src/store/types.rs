@@ -9,8 +9,8 @@ use sqlx::{
 };
 
 use crate::domain::{
-    affiliate, attribution, commission, id::Id, key, locale, look, message, money::Currency, one_time_link, providers,
-    role, rules, standing, time::Time, tracking,
+    affiliate, attribution, commission, id::Id, key, locale, look, message, money::Currency, one_time_link, payout,
+    providers, role, rules, standing, time::Time, tracking,
 };
 
 /// A type that is stored as another: how it becomes that, and how it comes back.
@@ -74,6 +74,9 @@ words!(
     look::Visibility,
     message::Kind,
     one_time_link::Purpose,
+    payout::LineStatus,
+    payout::Schedule,
+    payout::Status,
     providers::Provider,
     providers::State,
     providers::reversal::Kind,

@@ -129,6 +129,7 @@ permissions! {
     Tracks: Track, "This key may only read";
     ManagesAffiliates: Affiliates, "This key may not change anything";
     Decides: Commissions, "This key may not change anything";
+    Pays: Payouts, "This key may not change anything";
     Configures: Settings, "A key may not change the program";
     HoldsKeys: Keys, "A key may not make keys";
     LeadsTeam: Team, "A key may not change the team";

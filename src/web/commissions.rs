@@ -16,7 +16,7 @@ use crate::{
     app::App,
     domain::{
         commission::{Kind, Status},
-        id::{self, AffiliateId, CommissionId, ConversionId, RefundId},
+        id::{self, AffiliateId, CommissionId, ConversionId, PayoutLineId, RefundId},
         money::{Currency, Money, Rate},
         rules, text,
         time::Time,
@@ -171,11 +171,18 @@ pub struct Entry {
 pub struct Whole {
     #[serde(flatten)]
     decided: Decided,
-    #[schema(value_type = String)]
-    conversion_id: ConversionId,
+    /// An adjustment comes of no sale.
+    #[schema(value_type = Option<String>)]
+    conversion_id: Option<ConversionId>,
     reason: Option<String>,
     #[schema(value_type = Option<String>, format = DateTime)]
     approved_at: Option<Time>,
+    /// From when on it may be paid, once it is approved.
+    #[schema(value_type = String, format = DateTime)]
+    payable_at: Time,
+    /// The line of a payout that holds it or paid it.
+    #[schema(value_type = Option<String>)]
+    payout_line_id: Option<PayoutLineId>,
     explanation: Explanation,
 }
 
@@ -199,6 +206,8 @@ pub async fn show(me: Reads, State(app): State<App>, PathId(id): PathId<id::Comm
         decided: Decided::new(&found, currency),
         conversion_id: found.conversion_id,
         approved_at: found.approved_at,
+        payable_at: found.payable_at,
+        payout_line_id: found.payout_line_id,
         explanation: explain(&found, entries, currency),
         reason: found.reason,
     };
@@ -223,6 +232,10 @@ pub(super) fn explain(found: &Commission, entries: Vec<ledger::Posted>, currency
             let taken = original.with(-found.original_minor);
             format!("a refund took back {code} {taken} of a commission that was already paid or in a payout")
         }
+        Kind::Adjustment => match found.reason.as_deref() {
+            Some(reason) => format!("{code} {original} by hand: {reason}"),
+            None => format!("{code} {original} by hand"),
+        },
         Kind::Restoration => format!("a refund came to nothing, which gives back {code} {original}"),
     };
     let entry = |posted: ledger::Posted| Entry {

@@ -11,6 +11,7 @@ mod application_settings;
 mod applications;
 mod assets;
 mod audit;
+mod balances;
 mod body;
 pub mod caches;
 pub mod caller;
@@ -48,6 +49,7 @@ pub mod menu;
 mod once;
 pub mod openapi;
 mod payments;
+mod payouts;
 mod program;
 mod provider_inbox;
 mod public;
@@ -107,6 +109,12 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(conversions::refund))
         .routes(routes!(coupons::index, coupons::create))
         .routes(routes!(coupons::show, coupons::update))
+        .routes(routes!(payouts::index, payouts::create))
+        .routes(routes!(payouts::show))
+        .routes(routes!(payouts::decide))
+        .routes(routes!(payouts::decide_line))
+        .routes(routes!(balances::show))
+        .routes(routes!(balances::adjust))
         .routes(routes!(program::show))
         .routes(routes!(openapi::show))
 }

@@ -37,6 +37,7 @@ use crate::{
         (name = "Commissions", description = "What was earned, and its decisions"),
         (name = "Conversions", description = "Sales, their evidence and their refunds"),
         (name = "Coupons", description = "Codes of your shop that credit affiliates without a click"),
+        (name = "Payouts", description = "What is paid, to whom, and how it went"),
         (name = "Program", description = "The program's settings and this document")
     )
 )]
@@ -236,6 +237,37 @@ bodies! {
         status: commission::Status,
         #[schema(max_length = 500)]
         reason: Option<String>,
+    }
+
+    #[schema(as = NewPayoutBody)]
+    struct NewPayout {
+        /// A day that has begun: what was payable by its end. Now when left out.
+        #[schema(example = "2026-03-31")]
+        until: Option<String>,
+        /// paypal, wise, bank or other: only those who are paid this way.
+        method: Option<String>,
+        /// Only these.
+        #[schema(max_items = 1000)]
+        affiliate_ids: Option<Vec<String>>,
+    }
+
+    #[schema(as = NewPayoutStatusBody)]
+    struct NewPayoutStatus {
+        /// paid, failed or cancelled.
+        status: String,
+        /// Shown to the affiliate.
+        #[schema(max_length = 500)]
+        reason: Option<String>,
+    }
+
+    #[schema(as = NewAdjustmentBody)]
+    struct NewAdjustment {
+        /// Negative to take off.
+        #[schema(example = -12.50)]
+        amount: f64,
+        /// Shown to the affiliate.
+        #[schema(min_length = 1, max_length = 500)]
+        reason: String,
     }
 
     #[schema(as = NewRefundBody)]

@@ -36,6 +36,14 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/conversions", [401, 403, 200, 200, 200]),
     ("GET", "/conversions/{id}", [401, 403, 200, 200, 404]),
     ("POST", "/conversions/{id}/refunds", [401, 403, 403, 201, 404]),
+    ("GET", "/affiliates/{id}/balance", [401, 403, 200, 200, 404]),
+    ("POST", "/affiliates/{id}/adjustments", [401, 403, 403, 201, 404]),
+    ("GET", "/payouts", [401, 403, 200, 200, 200]),
+    // The other program owes nothing.
+    ("POST", "/payouts", [401, 403, 403, 201, 400]),
+    ("GET", "/payouts/{id}", [401, 403, 200, 200, 404]),
+    ("POST", "/payouts/{id}/status", [401, 403, 403, 200, 404]),
+    ("POST", "/payouts/{id}/lines/{line}/status", [401, 403, 403, 200, 404]),
     ("GET", "/program", [401, 403, 200, 200, 200]),
     ("GET", "/openapi.json", [200, 200, 200, 200, 200]),
 ];
@@ -52,6 +60,8 @@ struct World {
     conversion: String,
     commission: String,
     coupon: String,
+    payout: String,
+    line: String,
 }
 
 impl World {
@@ -64,7 +74,17 @@ impl World {
         let commission = site.api.newest_commission(&affiliate).await;
         let made = site.api.post("/coupons", &json!({ "affiliateId": affiliate, "code": "MINE10" })).await;
         let coupon = made.data()["coupon"]["id"].as_str().unwrap().to_owned();
-        Self { site, affiliate, click, conversion, commission, coupon }
+        let payee = site.affiliate("payee").await;
+        let paid_by = json!({ "paymentMethod": "paypal", "paymentDetails": "payee@example.com" });
+        site.api.patch(&format!("/affiliates/{payee}"), &paid_by).await;
+        let earned = json!({ "amount": 5, "reason": "A bonus" });
+        site.api.post(&format!("/affiliates/{payee}/adjustments"), &earned).await;
+        let made = site.api.post("/payouts", &json!({})).await;
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let (payout, line) = (text(&made.data()["payout"]["id"]), text(&made.data()["lines"][0]["id"]));
+        // For a payout more.
+        site.api.post(&format!("/affiliates/{payee}/adjustments"), &earned).await;
+        Self { site, affiliate, click, conversion, commission, coupon, payout, line }
     }
 
     /// The request of the line, as good as it can be. `n` keeps what must be unique apart.
@@ -73,9 +93,10 @@ impl World {
             "affiliates" => &self.affiliate,
             "conversions" => &self.conversion,
             "coupons" => &self.coupon,
+            "payouts" => &self.payout,
             _ => &self.commission,
         };
-        let request = api.request(method.parse().unwrap(), &path.replace("{id}", id));
+        let request = api.request(method.parse().unwrap(), &path.replace("{id}", id).replace("{line}", &self.line));
         let body = match (method, path) {
             ("POST", "/affiliates") => json!({ "email": format!("n{n}@example.com"), "name": "N" }),
             ("PATCH", _) => json!({ "name": "New" }),
@@ -84,7 +105,9 @@ impl World {
             ("POST", "/coupons") => json!({ "affiliateId": self.affiliate, "code": format!("CODE{n}") }),
             ("PUT", _) => json!({ "status": "approved" }),
             ("POST", "/commissions/status") => json!({ "ids": [self.commission], "status": "approved" }),
-            ("POST", _) => json!({ "amount": 1 }),
+            ("POST", "/payouts") => json!({}),
+            ("POST", path) if path.starts_with("/payouts/") => json!({ "status": "paid" }),
+            ("POST", _) => json!({ "amount": 1, "reason": "A bonus" }),
             _ => return request,
         };
         request.json(&body)

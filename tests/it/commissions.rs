@@ -132,7 +132,9 @@ async fn a_commission_in_an_open_payout_is_changed_only_there() {
     let site = Site::start().await;
     let (affiliate, commission) = one(&site).await;
     site.api.decide(&commission, "approved").await;
-    site.database.execute("UPDATE commissions SET payout_id = 1").await.unwrap();
+    let paid_by = json!({ "paymentMethod": "paypal", "paymentDetails": "a@example.com" });
+    site.api.patch(&format!("/affiliates/{affiliate}"), &paid_by).await;
+    assert_eq!(site.api.post("/payouts", &json!({})).await.status, 201);
     for word in ["paid", "rejected"] {
         assert!(issue(&site.api.decide(&commission, word).await).contains("open payout"));
     }
@@ -269,7 +271,7 @@ async fn a_commission_is_explained() {
     assert_eq!(
         shown.text,
         format!(
-            r#"{{"success":true,"data":{{"commission":{{"id":"{commission}","affiliateId":"{affiliate}","orderId":"o-1","amount":10.00,"status":"approved","createdAt":"{at}","updatedAt":"{at}","paidAt":null,"conversionAmount":99.99,"conversionId":"{conversion}","reason":null,"approvedAt":"{at}","explanation":{{"kind":"sale","conversionAmount":99.99,"rate":"20%","originalAmount":20.00,"reversedAmount":10.00,"sentence":"20% of USD 99.99 is USD 20.00; refunds took back USD 10.00","entries":[{{"kind":"earn","amount":20.00,"refundId":null,"createdAt":"{at}"}},{{"kind":"reverse","amount":-10.00,"refundId":"{refund}","createdAt":"{at}"}}]}}}}}}}}"#
+            r#"{{"success":true,"data":{{"commission":{{"id":"{commission}","affiliateId":"{affiliate}","orderId":"o-1","amount":10.00,"status":"approved","createdAt":"{at}","updatedAt":"{at}","paidAt":null,"conversionAmount":99.99,"conversionId":"{conversion}","reason":null,"approvedAt":"{at}","payableAt":"{at}","payoutLineId":null,"explanation":{{"kind":"sale","conversionAmount":99.99,"rate":"20%","originalAmount":20.00,"reversedAmount":10.00,"sentence":"20% of USD 99.99 is USD 20.00; refunds took back USD 10.00","entries":[{{"kind":"earn","amount":20.00,"refundId":null,"createdAt":"{at}"}},{{"kind":"reverse","amount":-10.00,"refundId":"{refund}","createdAt":"{at}"}}]}}}}}}}}"#
         )
     );
     site.check_ledger().await;

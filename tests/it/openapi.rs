@@ -206,8 +206,25 @@ async fn answers_are_as_described() {
     let commission = site.api.newest_commission(&affiliate).await;
     let made = site.api.post("/coupons", &json!({ "affiliateId": affiliate, "code": "FIRST" })).await;
     let coupon = made.data()["coupon"]["id"].as_str().unwrap();
+    let paid_by = json!({ "paymentMethod": "bank", "paymentDetails": "DE89370400440532013000" });
+    site.api.patch(&format!("/affiliates/{affiliate}"), &paid_by).await;
+    let bonus = json!({ "amount": 5, "reason": "A bonus" });
+    site.api.post(&format!("/affiliates/{affiliate}/adjustments"), &bonus).await;
+    let made = site.api.post("/payouts", &json!({})).await;
+    let payout = made.data()["payout"]["id"].as_str().unwrap();
+    let line = made.data()["lines"][0]["id"].as_str().unwrap();
     let mut seen = BTreeSet::new();
     for (method, path, id, body) in [
+        ("POST", "/affiliates/{id}/adjustments", affiliate.as_str(), bonus),
+        ("GET", "/affiliates/{id}/balance", &affiliate, Value::Null),
+        ("POST", "/payouts?dryRun=true", "", Value::Null),
+        ("POST", "/payouts", "", json!({ "method": "bank" })),
+        ("POST", "/payouts", "", json!({ "method": "bank" })),
+        ("GET", "/payouts", "", Value::Null),
+        ("GET", "/payouts/{id}", payout, Value::Null),
+        ("POST", "/payouts/{id}/lines/{line}/status", payout, json!({ "status": "failed", "reason": "Closed" })),
+        ("POST", "/payouts/{id}/status", payout, json!({ "status": "paid" })),
+        ("POST", "/payouts/{id}/status", payout, json!({ "status": "failed" })),
         ("POST", "/coupons", "", json!({ "affiliateId": affiliate, "code": "SECOND" })),
         ("PATCH", "/coupons/{id}", coupon, json!({ "status": "archived" })),
         ("GET", "/coupons", "", Value::Null),
@@ -229,11 +246,12 @@ async fn answers_are_as_described() {
         ("GET", "/conversions/{id}", conversion, Value::Null),
         ("GET", "/program", "", Value::Null),
     ] {
-        let mut request = site.api.request(method.parse().unwrap(), &path.replace("{id}", id));
+        let mut request = site.api.request(method.parse().unwrap(), &path.replace("{id}", id).replace("{line}", line));
         if !body.is_null() {
             request = request.json(&body);
         }
         let answer = Answer::of(request.send().await.unwrap()).await;
+        let path = path.split('?').next().unwrap_or_default();
         let responses = &document["paths"][path][method.to_lowercase()]["responses"];
         let schema = &responses[answer.status.as_str()]["content"]["application/json"]["schema"];
         assert!(schema.is_object(), "{method} {path} {} is not described", answer.status);

@@ -76,17 +76,23 @@ pub async fn show(me: Earner, State(app): State<App>, PathId(id): PathId<id::Com
     let line = earnings::one(&mut tx, me.affiliate, id).await?.ok_or_else(|| Failure::not_found("commission"))?;
     let unknown = || Failure::not_found("commission");
     let found = commissions::by_id(&mut tx, me.program.id, id).await?.ok_or_else(unknown)?;
-    let sale = conversions::by_id(&mut tx, me.program.id, found.conversion_id).await?.ok_or_else(unknown)?;
-    let refunds = refunds::of_sale(&mut tx, sale.id).await?;
+    let sale = match found.conversion_id {
+        Some(sale) => conversions::by_id(&mut tx, me.program.id, sale).await?,
+        None => None,
+    };
+    let refunds = match &sale {
+        Some(sale) => refunds::of_sale(&mut tx, sale.id).await?,
+        None => Vec::new(),
+    };
     let entries = ledger::of_commission(&mut tx, id).await?;
     let beside = earnings::beside(&mut tx, me.affiliate, id).await?;
-    let origin = match sale.click_id {
+    let origin = match sale.as_ref().and_then(|sale| sale.click_id) {
         Some(click) => clicks::origin(&mut tx, click).await?,
         None => clicks::Origin::default(),
     };
     drop(tx);
 
-    let steps = steps(&me.program.name, &found, (&sale, &origin), &refunds, &entries, currency);
+    let steps = steps(&me.program.name, &found, (sale.as_ref(), &origin), &refunds, &entries, currency);
     let explained = explain(&found, entries, currency);
     let mut letters = explained.sentence.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
@@ -109,31 +115,19 @@ fn told(origin: &clicks::Origin) -> Vec<(String, String)> {
 fn steps(
     program: &str,
     found: &Commission,
-    (sale, origin): (&Conversion, &clicks::Origin),
+    (sale, origin): (Option<&Conversion>, &clicks::Origin),
     refunds: &[Refund],
     entries: &[ledger::Posted],
     currency: Currency,
 ) -> Vec<Step> {
     let mut steps = Vec::new();
-    if let Some(click) = sale.click_id {
-        steps.push(Step { told: told(origin), ..Step::new(click.time(), "Somebody followed your link") });
+    if let Some(sale) = sale {
+        steps.extend(brought(found, sale, origin, currency));
     }
-    let by = match sale.attributed_by {
-        By::Click => "by that click".to_owned(),
-        By::Code => format!("by your code {}", sale.referral_code),
-        By::CodeAfterExpiredClick => format!("by your code {}; the click was too old", sale.referral_code),
-        By::Coupon => "by your coupon".to_owned(),
-        By::Customer => "because you brought them before".to_owned(),
-    };
-    let amount = format!("{}\u{a0}{}", currency.code(), currency.of(sale.amount_minor));
-    let sold = Step::new(sale.created_at, format!("They bought for {amount}, credited to you {by}"));
-    let earned = if found.kind == Kind::Sale { sale.commission_minor } else { 0 };
-    steps.push(sold.moving(currency.of(earned)));
-
     // A refund that made a line of its own belongs to that line.
     let is_ours = |refund: &&Refund| match found.kind {
         Kind::Reversal | Kind::Restoration => found.refund_id == Some(refund.id),
-        Kind::Sale => true,
+        Kind::Sale | Kind::Adjustment => true,
     };
     for refund in refunds.iter().filter(is_ours) {
         let amount = format!("{}\u{a0}{}", currency.code(), currency.of(refund.amount_minor));
@@ -159,7 +153,10 @@ fn steps(
             Entry::Earn if place > 0 => {
                 steps.push(Step::new(entry.created_at, format!("{program} took the rejection back")).moving(amount));
             }
-            Entry::Adjust => steps.push(Step::new(entry.created_at, "A correction").moving(amount)),
+            Entry::Adjust => {
+                let step = Step::new(entry.created_at, format!("{program} entered it")).moving(amount);
+                steps.push(step.said(found.reason.as_ref()));
+            }
             Entry::Unpay => steps.push(Step::new(entry.created_at, "The payment came back").moving(amount)),
             _ => {}
         }
@@ -176,5 +173,25 @@ fn steps(
         steps.push(Step::new(found.updated_at, format!("{program} rejected it")).said(found.reason.as_ref()));
     }
     steps.sort_by_key(|step| step.at);
+    steps
+}
+
+/// How the sale came about.
+fn brought(found: &Commission, sale: &Conversion, origin: &clicks::Origin, currency: Currency) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if let Some(click) = sale.click_id {
+        steps.push(Step { told: told(origin), ..Step::new(click.time(), "Somebody followed your link") });
+    }
+    let by = match sale.attributed_by {
+        By::Click => "by that click".to_owned(),
+        By::Code => format!("by your code {}", sale.referral_code),
+        By::CodeAfterExpiredClick => format!("by your code {}; the click was too old", sale.referral_code),
+        By::Coupon => "by your coupon".to_owned(),
+        By::Customer => "because you brought them before".to_owned(),
+    };
+    let amount = format!("{}\u{a0}{}", currency.code(), currency.of(sale.amount_minor));
+    let sold = Step::new(sale.created_at, format!("They bought for {amount}, credited to you {by}"));
+    let earned = if found.kind == Kind::Sale { sale.commission_minor } else { 0 };
+    steps.push(sold.moving(currency.of(earned)));
     steps
 }

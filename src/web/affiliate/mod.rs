@@ -59,6 +59,8 @@ pub struct Line {
     pub is_reversal: bool,
     /// What a refund took back, come back because it failed.
     pub is_restoration: bool,
+    /// What the merchant entered by hand.
+    pub is_adjustment: bool,
     pub amount: Money,
     pub rate: String,
     pub status: Status,
@@ -66,6 +68,7 @@ pub struct Line {
     pub created_at: Time,
     pub approved_at: Option<Time>,
     pub paid_at: Option<Time>,
+    pub payable_at: Time,
     pub order: Option<String>,
     pub sale: Money,
     pub refunded: Money,
@@ -78,6 +81,7 @@ impl Line {
         Self {
             id: found.id.to_string(),
             is_reversal: found.kind == Kind::Reversal,
+            is_adjustment: found.kind == Kind::Adjustment,
             is_restoration: found.kind == Kind::Restoration,
             amount: currency.of(found.amount_minor),
             rate: rules::in_short(found.explanation.as_deref(), Rate::from_basis_points(found.rate_bps)),
@@ -86,6 +90,7 @@ impl Line {
             created_at: found.created_at,
             approved_at: found.approved_at,
             paid_at: found.paid_at,
+            payable_at: found.payable_at,
             order: found.order_id,
             sale: currency.of(found.sale_minor),
             refunded: currency.of(found.refunded_minor),
@@ -99,6 +104,7 @@ impl Line {
 
     /// What it is called: its order, where it has a number.
     pub fn title(&self) -> String {
-        self.order.clone().unwrap_or_else(|| "Sale without an order number".into())
+        let nameless = if self.is_adjustment { "Adjustment" } else { "Sale without an order number" };
+        self.order.clone().unwrap_or_else(|| nameless.into())
     }
 }

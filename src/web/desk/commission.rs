@@ -8,8 +8,10 @@ use crate::{
     app::App,
     domain::{
         attribution::By,
+        commission::Status,
         id::{self, CommissionId},
-        money::Money,
+        locale::NumberStyle,
+        money::{Currency, Money},
         role::Permission,
         text,
         time::Time,
@@ -19,7 +21,7 @@ use crate::{
     store::{
         Tx, audit, clicks, commissions,
         conversions::{self, Conversion},
-        ledger,
+        ledger, payout_lines,
         queue::{self, Filter, Only},
         refunds,
     },
@@ -54,7 +56,8 @@ struct Entry {
 struct Show {
     slug: String,
     row: Row,
-    sale: Conversion,
+    /// An adjustment comes of none.
+    sale: Option<Conversion>,
     sentence: String,
     /// Where the click came from, if there was one and it told.
     origin: clicks::Origin,
@@ -69,8 +72,8 @@ struct Show {
 }
 
 impl Show {
-    fn evidence(&self) -> &'static str {
-        match self.sale.attributed_by {
+    fn evidence(sale: &Conversion) -> &'static str {
+        match sale.attributed_by {
             By::Click => "The click that led to the sale",
             By::Code => "The referral code that came with the sale",
             By::CodeAfterExpiredClick => "The referral code; the click was too old to count",
@@ -80,7 +83,7 @@ impl Show {
     }
 
     fn clicked(&self) -> Option<Time> {
-        self.sale.click_id.map(crate::domain::id::Id::time)
+        self.sale.as_ref()?.click_id.map(id::Id::time)
     }
 
     /// The page that the click landed on.
@@ -103,10 +106,13 @@ async fn page(tx: &mut Tx, app: &App, me: &Caller, id: CommissionId, form: Form)
     let (program, currency) = (me.program.id, me.program.currency);
     let unknown = || Failure::not_found("commission");
     let found = commissions::by_id(tx, program, id).await?.ok_or_else(unknown)?;
-    let line = queue::page(tx, program, Filter { status: None, only: Only::Sale(found.conversion_id) }, id, 1).await?;
-    let line = line.into_iter().find(|line| line.id == id).ok_or_else(unknown)?;
-    let sale = conversions::by_id(tx, program, found.conversion_id).await?.ok_or_else(unknown)?;
-    let origin = match sale.click_id {
+    let line = queue::page(tx, program, Filter { status: None, only: Only::One(id) }, id, 1).await?;
+    let line = line.into_iter().next().ok_or_else(unknown)?;
+    let sale = match found.conversion_id {
+        Some(sale) => conversions::by_id(tx, program, sale).await?,
+        None => None,
+    };
+    let origin = match sale.as_ref().and_then(|sale| sale.click_id) {
         Some(click) => clicks::origin(tx, click).await?,
         None => clicks::Origin::default(),
     };
@@ -130,7 +136,7 @@ async fn page(tx: &mut Tx, app: &App, me: &Caller, id: CommissionId, form: Form)
         })
         .collect();
     let balance = currency.of(posted.iter().map(|entry| entry.amount_minor).sum());
-    let events = events(tx, me, &sale, &found).await?;
+    let events = events(tx, me, sale.as_ref(), &found).await?;
     let sentence = explain(&found, posted, currency).sentence;
     Ok(Show {
         slug: me.program.slug.clone(),
@@ -140,7 +146,7 @@ async fn page(tx: &mut Tx, app: &App, me: &Caller, id: CommissionId, form: Form)
         events,
         entries,
         balance,
-        left: currency.of(sale.amount_minor - sale.refunded_minor),
+        left: currency.of(sale.as_ref().map_or(0, |sale| sale.amount_minor - sale.refunded_minor)),
         sale,
         form,
         may_decide: me.grants.allow(Permission::Commissions),
@@ -152,11 +158,49 @@ async fn page(tx: &mut Tx, app: &App, me: &Caller, id: CommissionId, form: Form)
 async fn events(
     tx: &mut Tx,
     me: &Caller,
-    sale: &Conversion,
+    sale: Option<&Conversion>,
     found: &commissions::Commission,
 ) -> Result<Vec<Event>, Failure> {
     let (currency, style) = (me.program.currency, style(tx, me).await?);
     let mut events = Vec::new();
+    if let Some(sale) = sale {
+        of_sale(tx, sale, currency, style, &mut events).await?;
+    }
+    if let Some(line) = found.payout_line_id {
+        let line = payout_lines::by_id(tx, me.program.id, line).await?.ok_or_else(Failure::internal)?;
+        events.push(Event { at: line.created_at, what: "Put into a payout".into(), more: None });
+        if let Some(at) = line.paid_at {
+            events.push(Event { at, what: "Paid with that payout".into(), more: None });
+        }
+    }
+    for row in audit::page(tx, me.program.id, &audit::Filter::of(found.id.to_string()), 100).await? {
+        let what = match row.action.as_str() {
+            "commission.approved" => "Approved".to_owned(),
+            "commission.rejected" => "Rejected".to_owned(),
+            "commission.paid" => "Marked as paid".to_owned(),
+            "commission.adjusted" => "Entered by hand".to_owned(),
+            "commission.undone" => format!("Decision undone: {} again", row.after.as_deref().unwrap_or("as before")),
+            other => other.replace(['.', '_'], " "),
+        };
+        let by = actor(tx, &row.actor).await?;
+        let more = match row.reason.filter(|reason| !reason.is_empty()) {
+            Some(reason) => format!("By {by}: {reason}"),
+            None => format!("By {by}"),
+        };
+        events.push(Event { at: row.created_at, what, more: Some(more) });
+    }
+    events.sort_by_key(|event| event.at);
+    Ok(events)
+}
+
+/// What is told of the sale: its click, itself, its refunds.
+async fn of_sale(
+    tx: &mut Tx,
+    sale: &Conversion,
+    currency: Currency,
+    style: NumberStyle,
+    events: &mut Vec<Event>,
+) -> Result<(), Failure> {
     if let Some(click) = sale.click_id {
         events.push(Event { at: click.time(), what: "Visitor clicked the link".into(), more: None });
     }
@@ -175,23 +219,7 @@ async fn events(
             events.push(Event { at, what, more: None });
         }
     }
-    for row in audit::page(tx, me.program.id, &audit::Filter::of(found.id.to_string()), 100).await? {
-        let what = match row.action.as_str() {
-            "commission.approved" => "Approved".to_owned(),
-            "commission.rejected" => "Rejected".to_owned(),
-            "commission.paid" => "Marked as paid".to_owned(),
-            "commission.undone" => format!("Decision undone: {} again", row.after.as_deref().unwrap_or("as before")),
-            other => other.replace(['.', '_'], " "),
-        };
-        let by = actor(tx, &row.actor).await?;
-        let more = match row.reason.filter(|reason| !reason.is_empty()) {
-            Some(reason) => format!("By {by}: {reason}"),
-            None => format!("By {by}"),
-        };
-        events.push(Event { at: row.created_at, what, more: Some(more) });
-    }
-    events.sort_by_key(|event| event.at);
-    Ok(events)
+    Ok(())
 }
 
 /// Records a refund of the commission's sale, as a key would.
@@ -205,7 +233,7 @@ pub async fn refund(
     let amount = form.read_filled("amount", |text| currency.amount(text)).map(|money| money.minor);
     let reason = form.read_filled("reason", |text| text::bounded(text, 0, 500).map(|()| text.to_owned()));
     let found = commissions::by_id(&mut *app.db.read().await?, me.program.id, id).await?;
-    let conversion = found.ok_or_else(|| Failure::not_found("commission"))?.conversion_id;
+    let conversion = found.and_then(|found| found.conversion_id).ok_or_else(|| Failure::not_found("commission"))?;
     let here = format!("/m/{}/commissions/{id}", me.program.slug);
     if form.is_good() {
         let (act, new) = (me.act(&app), NewRefund { conversion, amount, key: None, reason });

@@ -160,7 +160,8 @@ impl Row {
     }
 
     pub fn order(&self) -> String {
-        self.line.order_id.clone().unwrap_or_else(|| "No order number".into())
+        let nameless = if self.line.kind == Kind::Adjustment { "Adjustment" } else { "No order number" };
+        self.line.order_id.clone().unwrap_or_else(|| nameless.into())
     }
 
     pub fn status(&self) -> &'static str {

@@ -1,6 +1,8 @@
 //! A walk of random operations beside a model of what they must come to. Every few steps the two are
 //! compared: totals, list totals and sums of rows. The seed is printed; `OFFSHOOT_TEST_SEED` replays it.
 
+mod payouts;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -72,13 +74,16 @@ struct Sale {
 
 struct Line {
     id: String,
-    sale: usize,
+    /// An adjustment comes of none.
+    sale: Option<usize>,
     affiliate: usize,
     amount: i64,
     status: &'static str,
     is_reversal: bool,
     /// The place of the batch that put it where it is, if nobody has moved it since.
     batch: Option<usize>,
+    /// An open run holds it.
+    is_held: bool,
 }
 
 /// What was decided in the browser in one go: which lines, and what each was before.
@@ -96,6 +101,7 @@ struct Model {
     sales: Vec<Sale>,
     lines: Vec<Line>,
     batches: Vec<Batch>,
+    runs: Vec<payouts::Run>,
 }
 
 /// A fifth, half away from zero: the program's rate is 20 %.
@@ -131,7 +137,7 @@ struct Walk {
 
 impl Walk {
     async fn step(&mut self, number: usize) {
-        let kind = if self.model.affiliates.len() < 3 { 0 } else { self.chance.below(112) };
+        let kind = if self.model.affiliates.len() < 3 { 0 } else { self.chance.below(136) };
         match kind {
             0..4 => self.join(number).await,
             4..24 => self.click().await,
@@ -141,13 +147,20 @@ impl Walk {
             82..94 => self.refund(number).await,
             94..100 => self.change_status().await,
             100..107 => self.decide_together().await,
-            _ => self.undo().await,
+            107..112 => self.undo().await,
+            112..118 => self.adjust().await,
+            118..124 => self.make_payout().await,
+            124..133 => self.decide_line().await,
+            _ => self.decide_payout().await,
         }
     }
 
     async fn join(&mut self, number: usize) {
         let code = format!("CODE{number}");
         let id = self.api.affiliate(&code).await;
+        let paid_by = json!({ "paymentMethod": "paypal", "paymentDetails": "a@example.com" });
+        let set = self.api.patch(&format!("/affiliates/{id}"), &paid_by).await;
+        assert_eq!(set.status, 200, "{set:?}");
         self.model.affiliates.push(Affiliate { id, code, status: "active", ..Affiliate::default() });
     }
 
@@ -191,8 +204,16 @@ impl Walk {
         let line = self.api.newest_commission(&affiliate.id).await;
         let (sale, text) = (self.model.sales.len(), answer.text);
         self.model.sales.push(Sale { id, affiliate: who, body, text, amount, commission, refunded: 0 });
-        let (status, is_reversal, batch) = ("pending", false, None);
-        self.model.lines.push(Line { id: line, sale, affiliate: who, amount: commission, status, is_reversal, batch });
+        self.model.lines.push(Line {
+            id: line,
+            sale: Some(sale),
+            affiliate: who,
+            amount: commission,
+            status: "pending",
+            is_reversal: false,
+            batch: None,
+            is_held: false,
+        });
     }
 
     async fn sell_again(&mut self) {
@@ -222,6 +243,7 @@ impl Walk {
             (_, "pending") => false,
             (now, wanted) if now == wanted => true,
             ("paid", _) | ("rejected", "paid") => false,
+            _ if line.is_held => false,
             _ => !is_waiting || wanted == "rejected",
         };
         // A line that takes back what was paid can be decided like any other; what that means is the
@@ -263,6 +285,7 @@ impl Walk {
             let is_waiting = self.model.affiliates[line.affiliate].status == "pending";
             let is_legal = match (line.status, to) {
                 ("paid", _) | ("rejected", "paid") => false,
+                _ if line.is_held => false,
                 (now, to) => now != to && (!is_waiting || to == "rejected"),
             };
             if is_legal {
@@ -293,7 +316,7 @@ impl Walk {
         let mut sum = 0;
         for (place, before) in &batch.before {
             let line = &mut self.model.lines[*place];
-            if line.batch == Some(number) && batch.to != "paid" {
+            if line.batch == Some(number) && batch.to != "paid" && !line.is_held {
                 sum += line.amount;
                 (line.status, line.batch) = (before, None);
             }
@@ -339,15 +362,23 @@ impl Walk {
     }
 
     async fn take_back(&mut self, sale: usize, back: i64) {
-        let earned = self.model.lines.iter_mut().find(|line| line.sale == sale && !line.is_reversal).unwrap();
-        if earned.status != "paid" {
+        let earned = self.model.lines.iter_mut().find(|line| line.sale == Some(sale) && !line.is_reversal).unwrap();
+        if earned.status != "paid" && !earned.is_held {
             earned.amount -= back;
             return;
         }
         let affiliate = earned.affiliate;
         let id = self.api.newest_commission(&self.model.affiliates[affiliate].id).await;
-        let (amount, status, is_reversal, batch) = (-back, "approved", true, None);
-        self.model.lines.push(Line { id, sale, affiliate, amount, status, is_reversal, batch });
+        self.model.lines.push(Line {
+            id,
+            sale: Some(sale),
+            affiliate,
+            amount: -back,
+            status: "approved",
+            is_reversal: true,
+            batch: None,
+            is_held: false,
+        });
     }
 
     async fn change_status(&mut self) {
@@ -379,6 +410,7 @@ impl Walk {
             assert_eq!(self.api.get(&format!("/affiliates?status={status}")).await.data()["total"], expected);
         }
         self.compare_lines().await;
+        self.compare_payouts().await;
     }
 
     /// Every row of the list, page by page, and each status's total.
@@ -424,7 +456,14 @@ fn rows(list: &Answer) -> Vec<(String, String)> {
 
 async fn walk(currency: &str, exponent: u32, seed: u64) {
     let site = Site::in_currency(currency).await;
-    let model = Model { exponent, affiliates: Vec::new(), sales: Vec::new(), lines: Vec::new(), batches: Vec::new() };
+    let model = Model {
+        exponent,
+        affiliates: Vec::new(),
+        sales: Vec::new(),
+        lines: Vec::new(),
+        batches: Vec::new(),
+        runs: Vec::new(),
+    };
     let owner = account(&site, "mara@example.com", true).await;
     let (app, program) = (site.app.clone(), site.program.clone());
     let mut walk = Walk { chance: Chance(seed), model, api: site.api.clone(), app, program, owner };

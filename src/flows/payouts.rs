@@ -1,0 +1,340 @@
+//! Payouts: looked at before, made, paid, failed, cancelled and undone.
+
+use super::{Act, Change, Refusal, mails};
+use crate::{
+    domain::{
+        affiliate::PaymentMethod,
+        commission,
+        id::{AffiliateId, Id, PayoutId, PayoutLineId},
+        message,
+        payout::{self, Decision, LeftOut, LineStatus, Owed, Settings, Status},
+        program::Difference,
+        time::Time,
+    },
+    store::{
+        Error, Tx, ledger,
+        payout_lines::{self, Line, NewLine},
+        payouts::{self, Candidate, Payout},
+        totals,
+    },
+};
+
+/// How many affiliates are read in one go.
+const STEP: i64 = 500;
+/// How many lines are decided in one go.
+const LINES: i64 = 200;
+
+/// What a run is for.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    /// What is payable by then.
+    pub until: Time,
+    /// Only who is paid this way.
+    pub method: Option<PaymentMethod>,
+    /// Only these; everybody where there are none.
+    pub only: Vec<AffiliateId>,
+    pub without: Vec<AffiliateId>,
+}
+
+impl Choice {
+    fn wants(&self, affiliate: AffiliateId) -> bool {
+        (self.only.is_empty() || self.only.contains(&affiliate)) && !self.without.contains(&affiliate)
+    }
+
+    fn admit(&self, found: &Candidate, net: i64, settings: &Settings, now: Time) -> Result<PaymentMethod, LeftOut> {
+        if !self.wants(found.affiliate_id) {
+            return Err(LeftOut::NotChosen);
+        }
+        let owed = Owed {
+            net,
+            minimum: found.minimum_minor.unwrap_or(settings.minimum),
+            method: found.method,
+            has_details: found.details.is_some(),
+            details_changed_at: found.details_changed_at,
+        };
+        payout::admit(owed, self.method, now)
+    }
+}
+
+/// How many affiliates, and how much in minor units.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sum {
+    pub count: i64,
+    pub amount: i64,
+}
+
+impl Sum {
+    fn add(&mut self, amount: i64) {
+        self.count += 1;
+        self.amount += amount;
+    }
+}
+
+/// Goes through everybody with something payable, in steps, and says of each whether a run would take them and by
+/// which way. Writes nothing.
+///
+/// # Errors
+/// The database's.
+pub async fn preview(
+    tx: &mut Tx,
+    act: &Act,
+    choice: &Choice,
+    mut each: impl FnMut(Candidate, Result<PaymentMethod, LeftOut>) + Send,
+) -> Result<Sum, Error> {
+    let settings = payouts::settings(tx, act.program.id).await?;
+    let since = payouts::last_until(tx, act.program.id).await?;
+    let (mut sum, mut above) = (Sum::default(), Id::new(0));
+    loop {
+        let found = payouts::candidates(tx, act.program.id, (since, choice.until), above, STEP).await?;
+        let Some(last) = found.last() else { return Ok(sum) };
+        above = last.affiliate_id;
+        for candidate in found {
+            let admitted = choice.admit(&candidate, candidate.net(), &settings, act.now);
+            if admitted.is_ok() {
+                sum.add(candidate.net());
+            }
+            each(candidate, admitted);
+        }
+    }
+}
+
+/// Makes the run: everything payable of everybody whom it takes is held by it from now on, and its total is the sum of
+/// what it holds. The same token again is the same run; the run, and whether it is new.
+///
+/// # Errors
+/// When there is nothing to pay, or it is not what was `expected`.
+pub async fn make(
+    tx: &mut Tx,
+    act: &Act,
+    choice: &Choice,
+    token: &str,
+    expected: Option<Sum>,
+) -> Result<(Payout, bool), Refusal> {
+    let program = act.program.id;
+    payouts::lock(tx, program).await?;
+    if let Some(known) = payouts::by_token(tx, program, token).await? {
+        return Ok((known, false));
+    }
+    let id = act.id();
+    let mut run = Payout {
+        id,
+        currency: act.program.currency,
+        status: Status::Open,
+        until_at: choice.until,
+        method: choice.method,
+        line_count: 0,
+        amount_minor: 0,
+        actor: act.actor.to_string(),
+        created_at: id.time(),
+        closed_at: None,
+    };
+    payouts::create(tx, program, token, &run).await?;
+    let sum = hold(tx, act, choice, id).await?;
+    if sum.count == 0 {
+        return Err(Refusal::field("until", "leaves nothing to pay"));
+    }
+    if expected.is_some_and(|expected| expected != sum) {
+        return Err(Refusal::field("amount", "is not what it was any more: somebody changed something meanwhile"));
+    }
+    payouts::complete(tx, id, sum.count, sum.amount).await?;
+    (run.line_count, run.amount_minor) = (sum.count, sum.amount);
+    let after = format!("{} to {}", act.program.currency.of(sum.amount), sum.count);
+    act.audit(tx, "payout.made", id, Change { after: Some(&after), ..Change::default() }).await?;
+    Ok((run, true))
+}
+
+/// A line for everybody whom the run takes.
+async fn hold(tx: &mut Tx, act: &Act, choice: &Choice, run: PayoutId) -> Result<Sum, Refusal> {
+    let program = act.program.id;
+    let settings = payouts::settings(tx, program).await?;
+    let (mut sum, mut above) = (Sum::default(), Id::new(0));
+    loop {
+        let found = payouts::candidates(tx, program, (Time::from_ms(0), choice.until), above, STEP).await?;
+        let Some(last) = found.last() else { return Ok(sum) };
+        above = last.affiliate_id;
+        for candidate in &found {
+            if choice.admit(candidate, candidate.net(), &settings, act.now).is_err() {
+                continue;
+            }
+            let line = act.id();
+            // What is held counts, not what was read before.
+            let affiliate = candidate.affiliate_id;
+            let (count, amount) = payout_lines::claim(tx, program, affiliate, choice.until, line).await?;
+            let Ok(method) = choice.admit(candidate, amount, &settings, act.now) else {
+                payout_lines::unclaim(tx, line).await?;
+                continue;
+            };
+            let new = NewLine {
+                id: line,
+                payout: run,
+                program,
+                affiliate,
+                method,
+                details: candidate.details.as_deref().unwrap_or_default(),
+                commission_count: count,
+                amount,
+                at: act.now,
+            };
+            payout_lines::add(tx, &new).await?;
+            sum.add(amount);
+        }
+    }
+}
+
+/// Sets a line's status if that is a legal move; the line as it is now. The same again changes nothing.
+///
+/// # Errors
+/// When the payout has no such line, or there is no such move.
+pub async fn decide_line(
+    tx: &mut Tx,
+    act: &Act,
+    (run, id): (PayoutId, PayoutLineId),
+    wanted: LineStatus,
+    reason: Option<&str>,
+) -> Result<Line, Refusal> {
+    let unknown = || Refusal::NotFound("payout line");
+    payouts::lock(tx, act.program.id).await?;
+    let line = payout_lines::by_id(tx, act.program.id, id).await?.filter(|line| line.payout_id == run);
+    let line = line.ok_or_else(unknown)?;
+    if decide_each(tx, act, std::slice::from_ref(&line), wanted, reason).await? == 0 {
+        return Ok(line);
+    }
+    let words = Change { before: Some(line.status.as_str()), after: Some(wanted.as_str()), reason };
+    act.audit(tx, &format!("payout_line.{wanted}"), id, words).await?;
+    settle(tx, act, run).await?;
+    payout_lines::by_id(tx, act.program.id, id).await?.ok_or_else(unknown)
+}
+
+/// Sets the status of every line of the run that can have it: paid or failed those that are open, cancelled also
+/// those that were paid, whose payment is taken back by a counter-entry. The run as it is now.
+///
+/// # Errors
+/// When there is no such payout, or none of its lines can have that status.
+pub async fn decide_all(
+    tx: &mut Tx,
+    act: &Act,
+    run: PayoutId,
+    wanted: LineStatus,
+    reason: Option<&str>,
+) -> Result<Payout, Refusal> {
+    let (program, unknown) = (act.program.id, || Refusal::NotFound("payout"));
+    payouts::lock(tx, program).await?;
+    let found = payouts::by_id(tx, program, run).await?.ok_or_else(unknown)?;
+    if found.status == Status::Draft && wanted == LineStatus::Cancelled {
+        payouts::set_status(tx, run, Status::Cancelled, act.now).await?;
+        act.audit(tx, "payout.cancelled", run, Change { reason, ..Change::default() }).await?;
+        return payouts::by_id(tx, program, run).await?.ok_or_else(unknown);
+    }
+    let (mut moved, mut above) = (0, Id::new(0));
+    loop {
+        let lines = payout_lines::all(tx, run, None, above, LINES).await?;
+        let Some(last) = lines.last() else { break };
+        above = last.id;
+        let is_meant = |line: &Line| match wanted {
+            LineStatus::Cancelled => matches!(line.status, LineStatus::Open | LineStatus::Paid),
+            _ => line.status == LineStatus::Open,
+        };
+        let meant: Vec<_> = lines.into_iter().filter(is_meant).collect();
+        moved += decide_each(tx, act, &meant, wanted, reason).await?;
+    }
+    if moved == 0 {
+        let is_so = found.status.as_str() == wanted.as_str();
+        return if is_so { Ok(found) } else { Err(Refusal::field("status", nothing_to_move(found.status))) };
+    }
+    let words = Change { before: Some(found.status.as_str()), after: Some(wanted.as_str()), reason };
+    act.audit(tx, &format!("payout.{wanted}"), run, words).await?;
+    settle(tx, act, run).await?;
+    payouts::by_id(tx, program, run).await?.ok_or_else(unknown)
+}
+
+fn nothing_to_move(status: Status) -> String {
+    match status {
+        Status::Draft => "cannot change: the payout is a draft, which holds nothing yet".into(),
+        status => format!("cannot change: the payout is {status}, and none of its lines is open"),
+    }
+}
+
+/// Moves the lines that are not there yet; how many that were.
+async fn decide_each(
+    tx: &mut Tx,
+    act: &Act,
+    lines: &[Line],
+    wanted: LineStatus,
+    reason: Option<&str>,
+) -> Result<i64, Refusal> {
+    let ids: Vec<_> = lines.iter().map(|line| line.id).collect();
+    payout_lines::lock_held(tx, &ids).await?;
+    let mut moved = 0;
+    for line in lines {
+        let refused =
+            |refusal: payout::Refusal| Refusal::field("status", format!("{refusal} (the line is {})", line.status));
+        let decision = payout::decide(line.status, wanted).map_err(refused)?;
+        let mail = match decision {
+            Decision::Nothing => continue,
+            Decision::Pay => {
+                payout_lines::pay_held(tx, line.id, act.now).await?;
+                count(tx, line, commission::Status::Approved, commission::Status::Paid).await?;
+                Some(message::Kind::PayoutPaid)
+            }
+            Decision::Release { was_paid } => {
+                payout_lines::release_held(tx, line.id, act.now).await?;
+                if was_paid {
+                    count(tx, line, commission::Status::Paid, commission::Status::Approved).await?;
+                }
+                (wanted == LineStatus::Failed).then_some(message::Kind::PayoutFailed)
+            }
+        };
+        post(tx, act, line, decision).await?;
+        payout_lines::set_status(tx, line.id, wanted, reason, act.now).await?;
+        if let Some(kind) = mail {
+            mails::enqueue_for_affiliate(tx, act, line.affiliate_id, kind, line.id.raw()).await?;
+        }
+        moved += 1;
+    }
+    Ok(moved)
+}
+
+async fn count(tx: &mut Tx, line: &Line, from: commission::Status, to: commission::Status) -> Result<(), Error> {
+    let (count, amount) = (line.commission_count, line.amount_minor);
+    totals::count_commission(tx, line.affiliate_id, from, -count, -amount).await?;
+    totals::count_commission(tx, line.affiliate_id, to, count, amount).await
+}
+
+async fn post(tx: &mut Tx, act: &Act, line: &Line, decision: Decision) -> Result<(), Error> {
+    let Some((kind, sign)) = decision.entry() else { return Ok(()) };
+    let entry = ledger::NewEntry {
+        id: act.id(),
+        program: act.program.id,
+        affiliate: line.affiliate_id,
+        currency: act.program.currency,
+        kind,
+        amount: sign * line.amount_minor,
+        commission: None,
+        payout_line: Some(line.id),
+        refund: None,
+    };
+    ledger::post(tx, &entry).await
+}
+
+/// The run stands where its lines do.
+async fn settle(tx: &mut Tx, act: &Act, run: PayoutId) -> Result<(), Error> {
+    let status = payout_lines::counts(tx, run).await?.status();
+    payouts::set_status(tx, run, status, act.now).await
+}
+
+/// Stores how the program pays; what differs.
+///
+/// # Errors
+/// The database's.
+pub async fn change_settings(tx: &mut Tx, act: &Act, after: &Settings) -> Result<Vec<Difference>, Refusal> {
+    let before = payouts::settings(tx, act.program.id).await?;
+    let differences = payout::differences(&before, after, act.program.currency);
+    if differences.is_empty() {
+        return Ok(differences);
+    }
+    payouts::save_settings(tx, act.program.id, after).await?;
+    let (before, after) = Difference::in_words(&differences);
+    let change = Change { before: Some(&before), after: Some(&after), reason: None };
+    act.audit(tx, "program.changed", act.program.id, change).await?;
+    Ok(differences)
+}

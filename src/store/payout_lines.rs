@@ -1,0 +1,242 @@
+//! The lines of payouts, and the commissions that they hold.
+
+use super::{Error, Tx, execute, fetch_all, fetch_one, fetch_optional, row};
+use crate::domain::{
+    affiliate::PaymentMethod,
+    id::{AffiliateId, CommissionId, PayoutId, PayoutLineId, ProgramId},
+    payout::{LineStatus, Lines},
+    time::Time,
+};
+
+/// Puts what is payable to the affiliate by then into the line; how many commissions that were, and their sum.
+pub async fn claim(
+    tx: &mut Tx,
+    program: ProgramId,
+    affiliate: AffiliateId,
+    until: Time,
+    line: PayoutLineId,
+) -> Result<(i64, i64), Error> {
+    execute!(
+        tx,
+        "UPDATE commissions SET payout_line_id = $4
+         WHERE program_id = $1 AND affiliate_id = $2 AND status = 'approved' AND payout_line_id IS NULL AND payable_at <= $3",
+        program,
+        affiliate,
+        until,
+        line
+    )?;
+    fetch_one!(
+        (i64, i64),
+        tx,
+        "SELECT COUNT(*), CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) FROM commissions WHERE payout_line_id = $1",
+        line
+    )
+}
+
+/// Lets go of what a line claimed that is not made after all.
+pub async fn unclaim(tx: &mut Tx, line: PayoutLineId) -> Result<(), Error> {
+    execute!(tx, "UPDATE commissions SET payout_line_id = NULL WHERE payout_line_id = $1", line).map(drop)
+}
+
+row! {
+    #[derive(Debug, Clone)]
+    pub struct Line {
+        pub id: PayoutLineId,
+        pub payout_id: PayoutId,
+        pub affiliate_id: AffiliateId,
+        pub name: String,
+        pub email: String,
+        pub status: LineStatus,
+        pub method: PaymentMethod,
+        pub details: String,
+        pub commission_count: i64,
+        pub amount_minor: i64,
+        pub reason: Option<String>,
+        pub created_at: Time,
+        pub updated_at: Time,
+        pub paid_at: Option<Time>,
+    }
+}
+
+#[derive(Debug)]
+pub struct NewLine<'a> {
+    pub id: PayoutLineId,
+    pub payout: PayoutId,
+    pub program: ProgramId,
+    pub affiliate: AffiliateId,
+    pub method: PaymentMethod,
+    pub details: &'a str,
+    pub commission_count: i64,
+    pub amount: i64,
+    pub at: Time,
+}
+
+pub async fn add(tx: &mut Tx, new: &NewLine<'_>) -> Result<(), Error> {
+    execute!(
+        tx,
+        "INSERT INTO payout_lines (id, payout_id, program_id, affiliate_id, status, method, details, commission_count,
+           amount_minor, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, 'open', $5, $6, $7, $8, $9, $9)",
+        new.id,
+        new.payout,
+        new.program,
+        new.affiliate,
+        new.method,
+        new.details,
+        new.commission_count,
+        new.amount,
+        new.at
+    )
+    .map(drop)
+}
+
+macro_rules! line {
+    ($rest:literal) => {
+        concat!(
+            "SELECT l.id, l.payout_id, l.affiliate_id, a.name, a.email, l.status, l.method, l.details, l.commission_count,
+                    l.amount_minor, l.reason, l.created_at, l.updated_at, l.paid_at
+             FROM payout_lines l JOIN affiliates a ON a.id = l.affiliate_id ",
+            $rest
+        )
+    };
+}
+
+/// Lines of a run above an id, in the order of their ids; of one status, where one is named.
+pub async fn all(
+    tx: &mut Tx,
+    payout: PayoutId,
+    status: Option<LineStatus>,
+    above: PayoutLineId,
+    limit: i64,
+) -> Result<Vec<Line>, Error> {
+    fetch_all!(
+        Line,
+        tx,
+        line!("WHERE l.payout_id = $1 AND l.id > $2 AND ($3 = '' OR l.status = $3) ORDER BY l.id LIMIT $4"),
+        payout,
+        above,
+        status.map_or("", LineStatus::as_str),
+        limit
+    )
+}
+
+/// A page of a run's lines, in the order of their ids.
+pub async fn page(tx: &mut Tx, payout: PayoutId, limit: i64, offset: i64) -> Result<Vec<Line>, Error> {
+    fetch_all!(Line, tx, line!("WHERE l.payout_id = $1 ORDER BY l.id LIMIT $2 OFFSET $3"), payout, limit, offset)
+}
+
+pub async fn by_id(tx: &mut Tx, program: ProgramId, id: PayoutLineId) -> Result<Option<Line>, Error> {
+    fetch_optional!(Line, tx, line!("WHERE l.id = $1 AND l.program_id = $2"), id, program)
+}
+
+/// An affiliate's lines, newest first.
+pub async fn of_affiliate(tx: &mut Tx, affiliate: AffiliateId, limit: i64) -> Result<Vec<Line>, Error> {
+    fetch_all!(Line, tx, line!("WHERE l.affiliate_id = $1 ORDER BY l.id DESC LIMIT $2"), affiliate, limit)
+}
+
+/// How many lines of a run have which status.
+pub async fn counts(tx: &mut Tx, payout: PayoutId) -> Result<Lines, Error> {
+    let (open, paid, failed, cancelled) = fetch_one!(
+        (i64, i64, i64, i64),
+        tx,
+        "SELECT CAST(COALESCE(SUM(CASE WHEN status = 'open' THEN 1 ELSE 0 END), 0) AS BIGINT),
+                CAST(COALESCE(SUM(CASE WHEN status = 'paid' THEN 1 ELSE 0 END), 0) AS BIGINT),
+                CAST(COALESCE(SUM(CASE WHEN status = 'failed' THEN 1 ELSE 0 END), 0) AS BIGINT),
+                CAST(COALESCE(SUM(CASE WHEN status = 'cancelled' THEN 1 ELSE 0 END), 0) AS BIGINT)
+         FROM payout_lines WHERE payout_id = $1",
+        payout
+    )?;
+    Ok(Lines { open, paid, failed, cancelled })
+}
+
+pub async fn set_status(
+    tx: &mut Tx,
+    id: PayoutLineId,
+    status: LineStatus,
+    reason: Option<&str>,
+    now: Time,
+) -> Result<(), Error> {
+    let paid_at = (status == LineStatus::Paid).then_some(now);
+    execute!(
+        tx,
+        "UPDATE payout_lines SET status = $2, reason = $3, updated_at = $4, paid_at = $5 WHERE id = $1",
+        id,
+        status,
+        reason,
+        now,
+        paid_at
+    )
+    .map(drop)
+}
+
+/// Keeps others from moving what the lines hold until the transaction ends, in the order that everybody keeps to:
+/// commissions, then the totals of their affiliates, each by id.
+pub async fn lock_held(tx: &mut Tx, lines: &[PayoutLineId]) -> Result<(), Error> {
+    let Tx::Postgres(pg) = tx else { return Ok(()) };
+    let ids: Vec<i64> = lines.iter().map(|id| id.raw()).collect();
+    for sql in [
+        "SELECT id FROM commissions WHERE payout_line_id = ANY($1) ORDER BY id FOR NO KEY UPDATE",
+        "SELECT affiliate_id FROM affiliate_totals
+         WHERE affiliate_id IN (SELECT affiliate_id FROM payout_lines WHERE id = ANY($1))
+         ORDER BY affiliate_id FOR NO KEY UPDATE",
+    ] {
+        sqlx::query(sql).bind(&ids).execute(pg.raw()).await?;
+    }
+    Ok(())
+}
+
+/// What the line holds is paid.
+pub async fn pay_held(tx: &mut Tx, line: PayoutLineId, now: Time) -> Result<(), Error> {
+    execute!(
+        tx,
+        "UPDATE commissions SET status = 'paid', paid_at = $2, updated_at = $2, batch_id = NULL WHERE payout_line_id = $1",
+        line,
+        now
+    )
+    .map(drop)
+}
+
+/// What the line holds is owed again; the line keeps what it was.
+pub async fn release_held(tx: &mut Tx, line: PayoutLineId, now: Time) -> Result<(), Error> {
+    execute!(
+        tx,
+        "INSERT INTO payout_releases (payout_line_id, commission_id, amount_minor)
+         SELECT payout_line_id, id, amount_minor FROM commissions WHERE payout_line_id = $1",
+        line
+    )?;
+    execute!(
+        tx,
+        "UPDATE commissions SET status = 'approved', paid_at = NULL, updated_at = $2, payout_line_id = NULL
+         WHERE payout_line_id = $1",
+        line,
+        now
+    )
+    .map(drop)
+}
+
+row! {
+    /// A commission that a line holds, paid or let go. Minor units.
+    #[derive(Debug, Clone)]
+    pub struct Held {
+        pub id: CommissionId,
+        pub amount_minor: i64,
+        pub order_id: Option<String>,
+        pub reason: Option<String>,
+        pub created_at: Time,
+    }
+}
+
+/// What makes up a line, newest first.
+pub async fn held(tx: &mut Tx, line: PayoutLineId, limit: i64) -> Result<Vec<Held>, Error> {
+    fetch_all!(
+        Held,
+        tx,
+        "SELECT c.id, h.amount_minor, s.order_id, c.reason, c.created_at
+         FROM (SELECT id, amount_minor FROM commissions WHERE payout_line_id = $1
+               UNION ALL SELECT commission_id AS id, amount_minor FROM payout_releases WHERE payout_line_id = $1) h
+         JOIN commissions c ON c.id = h.id LEFT JOIN conversions s ON s.id = c.conversion_id
+         ORDER BY c.id DESC LIMIT $2",
+        line,
+        limit
+    )
+}
