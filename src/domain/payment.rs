@@ -1,6 +1,6 @@
 //! How an affiliate is paid: what may be filled in for each way, and what is shown of it afterwards.
 
-use super::{Issue, affiliate::PaymentMethod, email::Email, text};
+use super::{Issue, affiliate::PaymentMethod, bank::Account, email::Email, text};
 
 impl PaymentMethod {
     pub const ALL: [Self; 4] = [Self::Paypal, Self::Wise, Self::Bank, Self::Other];
@@ -11,6 +11,14 @@ impl PaymentMethod {
             Self::Wise => "Wise",
             Self::Bank => "Bank transfer",
             Self::Other => "Another way",
+        }
+    }
+
+    /// `by PayPal`, after `is paid`.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Other => "in another way",
+            known => known.in_a_sentence(),
         }
     }
 
@@ -26,7 +34,7 @@ impl PaymentMethod {
 }
 
 /// The details as they are kept, if they can be right: an e-mail address for `PayPal` and Wise, an account
-/// number for a bank (what looks like an IBAN must be one), anything for another way.
+/// number for a bank (what looks like an IBAN must be one, and may have its BIC beside it), anything for another way.
 ///
 /// # Errors
 /// What is wrong with them, to follow the field's label.
@@ -41,35 +49,13 @@ pub fn details(method: PaymentMethod, given: &str) -> Result<String, Issue> {
 }
 
 fn bank(given: &str) -> Result<String, Issue> {
-    let compact: String = given.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_uppercase();
-    let starts_as_iban = compact.len() > 4
-        && compact.bytes().take(2).all(|b| b.is_ascii_uppercase())
-        && compact.bytes().skip(2).take(2).all(|b| b.is_ascii_digit())
-        && compact.bytes().all(|b| b.is_ascii_alphanumeric());
-    if starts_as_iban {
-        return if is_iban(&compact) {
-            Ok(compact)
-        } else {
-            Err(Issue::new("looks like an IBAN with a mistake in it"))
-        };
+    if let Some(account) = Account::parse(given)? {
+        return Ok(account.to_string());
     }
-    if compact.bytes().filter(u8::is_ascii_digit).count() < 4 {
+    if given.bytes().filter(u8::is_ascii_digit).count() < 4 {
         return Err(Issue::new("must have an IBAN or an account number"));
     }
     Ok(given.to_owned())
-}
-
-/// ISO 13616: the check digits make the number 1 modulo 97.
-fn is_iban(compact: &str) -> bool {
-    if !(15..=34).contains(&compact.len()) {
-        return false;
-    }
-    let (head, tail) = compact.split_at(4);
-    let digits = tail.bytes().chain(head.bytes()).fold(0_u32, |rest, byte| match byte {
-        b'0'..=b'9' => (rest * 10 + u32::from(byte - b'0')) % 97,
-        letter => (rest * 100 + u32::from(letter - b'A') + 10) % 97,
-    });
-    digits == 1
 }
 
 /// What is shown of payment details: an address's first letters, or the last four of anything long enough.
@@ -77,6 +63,8 @@ pub fn masked(details: &str) -> String {
     if let Some(email) = masked_email(details) {
         return email;
     }
+    let account = Account::parse(details).ok().flatten();
+    let details = account.as_ref().map_or(details, Account::iban);
     let letters: Vec<char> = details.chars().filter(|c| c.is_alphanumeric()).collect();
     if letters.len() < 8 {
         return "••••".into();
@@ -101,6 +89,7 @@ mod tests {
         use PaymentMethod::{Bank, Other, Paypal, Wise};
         assert_eq!(details(Paypal, " a@example.com ").unwrap(), "a@example.com");
         assert_eq!(details(Bank, "de89 3704 0044 0532 0130 00").unwrap(), "DE89370400440532013000");
+        assert_eq!(details(Bank, "DE89 3704 0044 0532 0130 00 / cobadeff").unwrap(), "DE89370400440532013000 COBADEFF");
         assert_eq!(details(Bank, "021000021 / 1234567").unwrap(), "021000021 / 1234567");
         assert_eq!(details(Other, "in coffee").unwrap(), "in coffee");
         for (method, wrong) in [
@@ -108,6 +97,7 @@ mod tests {
             (Wise, ""),
             (Bank, "DE89 3704 0044 0532 0130 01"),
             (Bank, "DE89"),
+            (Bank, "DE89370400440532013000 BNPAFRPP"),
             (Bank, "my bank"),
             (Other, "a\u{0}b"),
         ] {
@@ -119,6 +109,7 @@ mod tests {
     fn little_is_shown() {
         assert_eq!(masked("anna@example.co.uk"), "a•••@e•••.uk");
         assert_eq!(masked("DE89370400440532013000"), "•••• 3000");
+        assert_eq!(masked("DE89370400440532013000 COBADEFFXXX"), "•••• 3000");
         assert_eq!(masked("1234567"), "••••");
         assert_eq!(masked(""), "••••");
     }

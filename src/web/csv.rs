@@ -6,15 +6,7 @@ use axum::{
 };
 
 use super::failure::Failure;
-
-/// What somebody typed, so that no spreadsheet takes it for a formula: an apostrophe goes before it.
-/// The rule is OWASP's: <https://owasp.org/www-community/attacks/CSV_Injection>.
-pub fn text(cell: &str) -> String {
-    // Some programs skip spaces before they look, and read the wide forms alike.
-    let first = cell.trim_start().chars().next();
-    let is_formula = matches!(first, Some('=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠'));
-    if is_formula || cell.starts_with(['\t', '\r', '\n']) { format!("'{cell}") } else { cell.to_owned() }
-}
+pub use crate::domain::csv::text;
 
 /// The most rows of a file.
 pub const MOST: i64 = 20_000;
@@ -76,19 +68,4 @@ impl Sheet {
 /// When the name is no header's text.
 pub fn attachment(name: &str) -> Result<HeaderValue, Failure> {
     HeaderValue::try_from(format!("attachment; filename=\"{name}\"")).map_err(|_| Failure::internal())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::text;
-
-    #[test]
-    fn formulas_are_text() {
-        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "\r=1", "＝1", "\n@x"] {
-            assert_eq!(text(formula), format!("'{formula}"));
-        }
-        for plain in ["", "A-1", "1=1", "O'Neil", "a\n=b", "<script>"] {
-            assert_eq!(text(plain), plain);
-        }
-    }
 }

@@ -39,6 +39,7 @@ mod openapi;
 mod outage;
 mod page_access;
 mod pages;
+mod payout_files;
 mod payouts;
 mod people;
 mod people_team;
