@@ -7,11 +7,16 @@ CREATE TABLE payout_settings (
   program_id INTEGER NOT NULL PRIMARY KEY REFERENCES programs (id),
   minimum_minor BIGINT NOT NULL CHECK (minimum_minor >= 0),
   schedule TEXT NOT NULL CHECK (schedule IN ('none', 'weekly') OR schedule IN ('fortnightly', 'monthly')),
+  -- A day: what fell due before it is not prepared.
+  schedule_since BIGINT NOT NULL,
   may_request BOOLEAN NOT NULL,
   auto_approve BOOLEAN NOT NULL,
   -- Above it a person decides.
   auto_approve_most_minor BIGINT CHECK (auto_approve_most_minor >= 0),
-  methods TEXT NOT NULL
+  methods TEXT NOT NULL,
+  -- The account that is paid from, for files that say it.
+  payer_name TEXT,
+  payer_account TEXT
 );
 
 -- Less than the program's minimum, or more, for this one.
@@ -20,6 +25,7 @@ ALTER TABLE affiliates ADD COLUMN minimum_minor BIGINT CHECK (minimum_minor >= 0
 ALTER TABLE affiliates ADD COLUMN payment_changed_at BIGINT;
 -- When they asked to be paid, until a payout takes them.
 ALTER TABLE affiliates ADD COLUMN payout_requested_at BIGINT;
+CREATE INDEX affiliates_requests ON affiliates (program_id) WHERE payout_requested_at IS NOT NULL;
 
 -- One run: who is paid how much, in one currency.
 CREATE TABLE payouts (

@@ -20,6 +20,7 @@ words! {
         CommissionRejected = "commission_rejected",
         PaymentDetailsChanged = "payment_details_changed",
         PayoutPaid = "payout_paid",
+        PayoutDue = "payout_due",
         PayoutFailed = "payout_failed",
         TwoStepChanged = "two_step_changed",
         RateChanged = "rate_changed",

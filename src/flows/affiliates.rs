@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    Act, Change, Refusal,
+    Act, Actor, Change, Refusal,
     mails::{self, NewMail},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
         standing::{Facts, Move, Standing},
         time::Time,
     },
-    store::{Error, Tx, affiliates, codes, rates, totals},
+    store::{Error, Tx, affiliates, codes, payouts, rates, totals},
 };
 
 #[derive(Debug)]
@@ -148,6 +148,9 @@ pub async fn edit(tx: &mut Tx, act: &Act, id: AffiliateId, edit: Edit) -> Result
     let was_paid = (before.payment_method, before.payment_details.as_deref());
     let is_paid = (after.payment_method, after.payment_details.as_deref());
     let told = Email::parse(&before.email).ok().filter(|_| was_paid != is_paid);
+    if was_paid != is_paid && before.payment_details.is_some() && matches!(act.actor, Actor::Account(_)) {
+        payouts::details_changed(tx, id, act.now).await?;
+    }
     let (before, after) = (audited(&before, before_code.as_deref()), audited(&after, code.as_deref()));
     let change = Change { before: Some(&before), after: Some(&after), reason: None };
     let row = act.deed(tx, "affiliate.changed", id, change).await?;

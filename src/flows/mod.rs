@@ -10,6 +10,7 @@ pub mod conversions;
 pub mod coupons;
 pub mod credentials;
 pub mod decisions;
+pub mod holds;
 pub mod invitations;
 pub mod joining;
 pub mod leads;
@@ -49,6 +50,8 @@ pub enum Actor {
     Key(KeyId),
     Account(AccountId),
     CommandLine,
+    /// The program itself, when its settings say so.
+    Schedule,
     /// A payment provider, by an event of its.
     Provider(Provider),
 }
@@ -58,6 +61,7 @@ impl fmt::Display for Actor {
         match self {
             Self::Key(id) => write!(f, "key:{id}"),
             Self::Account(id) => write!(f, "account:{id}"),
+            Self::Schedule => f.write_str("schedule"),
             Self::CommandLine => f.write_str("command line"),
             Self::Provider(provider) => write!(f, "provider:{provider}"),
         }

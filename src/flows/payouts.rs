@@ -8,6 +8,7 @@ use crate::{
         id::{AffiliateId, Id, PayoutId, PayoutLineId},
         message,
         payout::{self, Decision, LeftOut, LineStatus, Owed, Settings, Status},
+        payout_files::results::Outcome,
         program::Difference,
         time::Time,
     },
@@ -137,6 +138,8 @@ pub async fn make(
         return Err(Refusal::field("amount", "is not what it was any more: somebody changed something meanwhile"));
     }
     payouts::complete(tx, id, sum.count, sum.amount).await?;
+    payouts::close_drafts(tx, program, act.now).await?;
+    payouts::hear_requests(tx, id).await?;
     (run.line_count, run.amount_minor) = (sum.count, sum.amount);
     let after = format!("{} to {}", act.program.currency.of(sum.amount), sum.count);
     act.audit(tx, "payout.made", id, Change { after: Some(&after), ..Change::default() }).await?;
@@ -328,6 +331,8 @@ async fn settle(tx: &mut Tx, act: &Act, run: PayoutId) -> Result<(), Error> {
 /// The database's.
 pub async fn change_settings(tx: &mut Tx, act: &Act, after: &Settings) -> Result<Vec<Difference>, Refusal> {
     let before = payouts::settings(tx, act.program.id).await?;
+    let schedule_since = if before.schedule == after.schedule { before.schedule_since } else { act.now.day() + 1 };
+    let after = &Settings { schedule_since, ..after.clone() };
     let differences = payout::differences(&before, after, act.program.currency);
     if differences.is_empty() {
         return Ok(differences);
@@ -337,4 +342,43 @@ pub async fn change_settings(tx: &mut Tx, act: &Act, after: &Settings) -> Result
     let change = Change { before: Some(&before), after: Some(&after), reason: None };
     act.audit(tx, "program.changed", act.program.id, change).await?;
     Ok(differences)
+}
+
+/// Writes down that somebody took a file of the run: it says where the money goes.
+///
+/// # Errors
+/// The database's.
+pub async fn took_file(tx: &mut Tx, act: &Act, run: PayoutId, what: &str) -> Result<(), Refusal> {
+    Ok(act.audit(tx, "payout.file", run, Change { after: Some(what), ..Change::default() }).await?)
+}
+
+/// Takes in what a bank or a provider says came of open lines; how many were paid, and how many failed. What is not
+/// open any more, or not said, stays.
+///
+/// # Errors
+/// When there is no such payout.
+pub async fn take_results(
+    tx: &mut Tx,
+    act: &Act,
+    run: PayoutId,
+    told: &[(PayoutLineId, Outcome)],
+) -> Result<(i64, i64), Refusal> {
+    payouts::lock(tx, act.program.id).await?;
+    payouts::by_id(tx, act.program.id, run).await?.ok_or(Refusal::NotFound("payout"))?;
+    let (mut paid, mut failed) = (0, 0);
+    for (id, outcome) in told {
+        let line = payout_lines::by_id(tx, act.program.id, *id).await?.filter(|line| line.payout_id == run);
+        let Some(line) = line.filter(|line| line.status == LineStatus::Open) else { continue };
+        match outcome {
+            Outcome::Unknown => {}
+            Outcome::Paid => paid += decide_each(tx, act, &[line], LineStatus::Paid, None).await?,
+            Outcome::Failed(reason) => {
+                failed += decide_each(tx, act, &[line], LineStatus::Failed, Some(reason)).await?
+            }
+        }
+    }
+    let after = format!("{paid} paid, {failed} failed");
+    act.audit(tx, "payout.results", run, Change { after: Some(&after), ..Change::default() }).await?;
+    settle(tx, act, run).await?;
+    Ok((paid, failed))
 }

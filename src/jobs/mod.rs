@@ -30,6 +30,9 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 const SWEEP: &str = "sweep";
 const SWEEP_EVERY_SECONDS: i64 = 600;
+/// What happens by itself: approvals after the hold, payouts that fall due.
+const SCHEDULED: &str = "scheduled";
+const SCHEDULED_EVERY_SECONDS: i64 = 60;
 const DIGESTS: &str = "weekly_digests";
 
 /// Enqueues what recurs, then does what is due until `stop`.
@@ -85,6 +88,7 @@ pub async fn enqueue_recurring(app: &App) -> Result<(), Error> {
         .write(move |tx| {
             Box::pin(async move {
                 jobs::enqueue(tx, ids.next(now), SWEEP, "", now).await?;
+                jobs::enqueue(tx, ids.next(now), SCHEDULED, "", now).await?;
                 jobs::enqueue(tx, ids.next(now), DIGESTS, "", monday_morning_after(now)).await
             })
         })
@@ -142,6 +146,12 @@ async fn attempt(app: &App, job: &Job) -> Result<(), Error> {
                         jobs::run_again_at(tx, id, now.plus_seconds(SWEEP_EVERY_SECONDS)).await
                     })
                 })
+                .await
+        }
+        SCHEDULED => {
+            flows::holds::keep(app, now).await?;
+            app.db
+                .write(move |tx| Box::pin(jobs::run_again_at(tx, id, now.plus_seconds(SCHEDULED_EVERY_SECONDS))))
                 .await
         }
         DIGESTS => {

@@ -9,8 +9,8 @@ use super::{
     messages::{
         AffiliateInvitation, Amount, ApplicationApproved, ApplicationReceived, ApplicationRejected, CommissionRejected,
         ConfirmApplication, ConfirmEmail, EmailChanged, NewCommission, PasswordChanged, PaymentDetailsChanged,
-        PayoutFailed, PayoutPaid, RateChanged, ResetPassword, Shell, SignInLink, TeamInvitation, TwoStepChanged,
-        WeeklyDigest, Written,
+        PayoutDue, PayoutFailed, PayoutPaid, RateChanged, ResetPassword, Shell, SignInLink, TeamInvitation,
+        TwoStepChanged, WeeklyDigest, Written,
     },
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
         id::{CommissionId, Id},
         message::Kind,
         one_time_link::Purpose,
-        payout::LineStatus,
+        payout::{self, LineStatus},
         program::Program,
         role::Role,
     },
@@ -34,7 +34,7 @@ use crate::{
         mail_preferences::{self, Recipient},
         mails::Mail,
         one_time_links::{self as links, Link, LinkId},
-        payout_lines, programs, totals,
+        payout_lines, payouts, programs, totals,
     },
 };
 
@@ -174,6 +174,7 @@ impl<'a> Composing<'a> {
                 let is_on = deed.is_some_and(|deed| deed.action == "account.two_step_on");
                 TwoStepChanged { shell, is_on, account: self.at("account/two-step")? }.write()
             }
+            Kind::PayoutDue => return self.payout_due(tx).await,
             Kind::PayoutPaid => return self.payout_paid(tx).await,
             Kind::PayoutFailed => return self.payout_failed(tx).await,
             Kind::RateChanged => return self.rate_changed(tx).await,
@@ -240,6 +241,20 @@ impl<'a> Composing<'a> {
             amount: Amount(program.currency.of(earned.amount_minor)),
             sale: Amount(program.currency.of(earned.sale_minor)),
             is_pending: earned.status == Status::Pending,
+        };
+        Ok(message.write()?)
+    }
+
+    async fn payout_due(&self, tx: &mut Tx) -> Result<Written, Stop> {
+        let program = self.program()?;
+        if payouts::count(tx, program.id, Some(payout::Status::Draft)).await? == 0 {
+            return Err(Stop::Dropped("it was paid by now"));
+        }
+        let (_, sum) = payouts::payable(tx, program.id, self.app.clock.now()).await?;
+        let message = PayoutDue {
+            shell: self.shell.clone(),
+            payouts: self.at(&format!("m/{}/payouts", program.slug))?,
+            amount: Amount(program.currency.of(sum)),
         };
         Ok(message.write()?)
     }

@@ -113,6 +113,10 @@ messages! {
     PayoutPaid("mail/payout_paid.subject", "mail/payout_paid.txt", "mail/payout_paid.html") {
         payout: Url, amount: Amount, way: &'static str, commissions: i64,
     }
+    /// For those who pay.
+    PayoutDue("mail/payout_due.subject", "mail/payout_due.txt", "mail/payout_due.html") {
+        payouts: Url, amount: Amount,
+    }
     PayoutFailed("mail/payout_failed.subject", "mail/payout_failed.txt", "mail/payout_failed.html") {
         settings: Url, amount: Amount, way: &'static str, reason: Option<Words>,
     }

@@ -180,6 +180,17 @@ pub async fn deciders(tx: &mut Tx, program: ProgramId) -> Result<Vec<Member>, Er
     )
 }
 
+/// Those who may pay in the program.
+pub async fn payers(tx: &mut Tx, program: ProgramId) -> Result<Vec<Member>, Error> {
+    fetch_all!(
+        Member,
+        tx,
+        "SELECT a.id AS account_id, a.email FROM memberships m JOIN accounts a ON a.id = m.account_id
+         WHERE m.program_id = $1 AND m.role IN ('owner', 'admin', 'finance') ORDER BY a.id",
+        program
+    )
+}
+
 // The set-up address -----------------------------------------------------------------------------------
 
 /// Replaces the set-up address: only the newest one works.

@@ -170,6 +170,31 @@ pub async fn page(
     }
 }
 
+/// Commissions above an id that approve themselves: their hold is over, their affiliate is active, and they are at most
+/// that much, where there is a most.
+pub async fn due(
+    tx: &mut Tx,
+    program: ProgramId,
+    (now, most): (Time, Option<i64>),
+    above: CommissionId,
+    limit: i64,
+) -> Result<Vec<CommissionId>, Error> {
+    let rows = fetch_all!(
+        (CommissionId,),
+        tx,
+        "SELECT c.id FROM commissions c JOIN affiliates a ON a.id = c.affiliate_id
+         WHERE c.program_id = $1 AND c.status = 'pending' AND c.id > $4 AND c.payable_at <= $2 AND c.amount_minor <= $3
+           AND a.status = 'active'
+         ORDER BY c.id LIMIT $5",
+        program,
+        now,
+        most.unwrap_or(i64::MAX),
+        above,
+        limit
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
 /// How many commissions of a program wait for a decision, counted up to `most`.
 pub async fn count_pending(tx: &mut Tx, program: ProgramId, most: i64) -> Result<i64, Error> {
     let (count,) = fetch_one!(

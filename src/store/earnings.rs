@@ -150,6 +150,7 @@ row! {
         pub approved_at: Option<Time>,
         pub paid_at: Option<Time>,
         pub payable_at: Time,
+        pub is_in_payout: bool,
         pub order_id: Option<String>,
         pub sale_minor: i64,
         pub refunded_minor: i64,
@@ -163,7 +164,7 @@ macro_rules! earned {
     ($rest:literal) => {
         concat!(
             "SELECT c.id, c.kind, c.amount_minor, c.rate_bps, c.status, c.reason, c.created_at, c.approved_at, c.paid_at,
-                    c.payable_at, s.order_id, COALESCE(s.amount_minor, 0) AS sale_minor, COALESCE(s.refunded_minor, 0) AS refunded_minor, s.customer, c.explanation
+                    c.payable_at, c.payout_line_id IS NOT NULL AS is_in_payout, s.order_id, COALESCE(s.amount_minor, 0) AS sale_minor, COALESCE(s.refunded_minor, 0) AS refunded_minor, s.customer, c.explanation
              FROM commissions c LEFT JOIN conversions s ON s.id = c.conversion_id ",
             $rest
         )
@@ -220,13 +221,13 @@ row! {
     }
 }
 
-/// What was paid, by day, newest first; days begin `offset` milliseconds before those of UTC.
+/// What was paid without a payout, by day, newest first; days begin `offset` milliseconds before those of UTC.
 pub async fn payments(tx: &mut Tx, affiliate: AffiliateId, offset: i64, limit: i64) -> Result<Vec<Payment>, Error> {
     fetch_all!(
         Payment,
         tx,
         "SELECT (paid_at + $2) / 86400000 AS day, COUNT(*) AS count, CAST(SUM(amount_minor) AS BIGINT) AS amount
-         FROM commissions WHERE affiliate_id = $1 AND paid_at IS NOT NULL
+         FROM commissions WHERE affiliate_id = $1 AND paid_at IS NOT NULL AND payout_line_id IS NULL
          GROUP BY (paid_at + $2) / 86400000 ORDER BY 1 DESC LIMIT $3",
         affiliate,
         offset,
@@ -242,20 +243,20 @@ row! {
     }
 }
 
-/// How much was paid from one moment to another, in how many commissions.
+/// How much was paid without a payout from one moment to another, in how many commissions.
 pub async fn paid_sum(tx: &mut Tx, affiliate: AffiliateId, (from, to): (Time, Time)) -> Result<PaidSum, Error> {
     fetch_one!(
         PaidSum,
         tx,
         "SELECT COUNT(*) AS count, CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) AS amount
-         FROM commissions WHERE affiliate_id = $1 AND paid_at IS NOT NULL AND paid_at >= $2 AND paid_at < $3",
+         FROM commissions WHERE affiliate_id = $1 AND paid_at IS NOT NULL AND payout_line_id IS NULL AND paid_at >= $2 AND paid_at < $3",
         affiliate,
         from,
         to
     )
 }
 
-/// What was paid from one moment to another, newest payment first.
+/// What was paid without a payout from one moment to another, newest payment first.
 pub async fn paid_between(
     tx: &mut Tx,
     affiliate: AffiliateId,
@@ -266,12 +267,33 @@ pub async fn paid_between(
         Earned,
         tx,
         earned!(
-            "WHERE c.affiliate_id = $1 AND c.paid_at IS NOT NULL AND c.paid_at >= $2 AND c.paid_at < $3
+            "WHERE c.affiliate_id = $1 AND c.paid_at IS NOT NULL AND c.payout_line_id IS NULL AND c.paid_at >= $2 AND c.paid_at < $3
              ORDER BY c.paid_at DESC, c.id DESC LIMIT $4"
         ),
         affiliate,
         from,
         to,
+        limit
+    )
+}
+
+/// What a payout's line holds or held, newest first.
+pub async fn of_payout_line(
+    tx: &mut Tx,
+    affiliate: AffiliateId,
+    line: PayoutLineId,
+    limit: i64,
+) -> Result<Vec<Earned>, Error> {
+    fetch_all!(
+        Earned,
+        tx,
+        earned!(
+            "WHERE c.affiliate_id = $1 AND (c.payout_line_id = $2
+               OR c.id IN (SELECT commission_id FROM payout_releases WHERE payout_line_id = $2))
+             ORDER BY c.id DESC LIMIT $3"
+        ),
+        affiliate,
+        line,
         limit
     )
 }

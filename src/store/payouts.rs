@@ -3,9 +3,10 @@
 use super::{Error, Tx, execute, fetch_all, fetch_one, fetch_optional, row};
 use crate::domain::{
     affiliate::PaymentMethod,
+    bank::Account,
     id::{AffiliateId, PayoutId, ProgramId},
     money::Currency,
-    payout::{Schedule, Settings, Status},
+    payout::{Payer, Schedule, Settings, Status},
     time::Time,
 };
 
@@ -13,10 +14,13 @@ row! {
     pub struct SettingsRow {
         pub minimum_minor: i64,
         pub schedule: Schedule,
+        pub schedule_since: i64,
         pub may_request: bool,
         pub auto_approve: bool,
         pub auto_approve_most_minor: Option<i64>,
         pub methods: String,
+        pub payer_name: Option<String>,
+        pub payer_account: Option<String>,
     }
 }
 
@@ -25,7 +29,7 @@ pub async fn settings(tx: &mut Tx, program: ProgramId) -> Result<Settings, Error
     let found = fetch_optional!(
         SettingsRow,
         tx,
-        "SELECT minimum_minor, schedule, may_request, auto_approve, auto_approve_most_minor, methods
+        "SELECT minimum_minor, schedule, schedule_since, may_request, auto_approve, auto_approve_most_minor, methods, payer_name, payer_account
          FROM payout_settings WHERE program_id = $1",
         program
     )?;
@@ -33,13 +37,22 @@ pub async fn settings(tx: &mut Tx, program: ProgramId) -> Result<Settings, Error
     let methods =
         row.methods.split(',').filter(|word| !word.is_empty()).map(PaymentMethod::parse).collect::<Result<_, _>>();
     let methods = methods.map_err(|issue| Error::Corrupt(issue.to_string()))?;
+    let payer = match (row.payer_name, row.payer_account) {
+        (Some(name), Some(account)) => {
+            let account = Account::parse(&account).map_err(|issue| Error::Corrupt(issue.to_string()))?;
+            account.map(|account| Payer { name, account })
+        }
+        _ => None,
+    };
     Ok(Settings {
         minimum: row.minimum_minor,
         schedule: row.schedule,
+        schedule_since: row.schedule_since,
         may_request: row.may_request,
         auto_approve: row.auto_approve,
         auto_approve_most: row.auto_approve_most_minor,
         methods,
+        payer,
     })
 }
 
@@ -48,18 +61,24 @@ pub async fn save_settings(tx: &mut Tx, program: ProgramId, settings: &Settings)
     execute!(
         tx,
         "INSERT INTO payout_settings
-           (program_id, minimum_minor, schedule, may_request, auto_approve, auto_approve_most_minor, methods)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)
+           (program_id, minimum_minor, schedule, may_request, auto_approve, auto_approve_most_minor, methods,
+            payer_name, payer_account, schedule_since)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          ON CONFLICT (program_id) DO UPDATE SET minimum_minor = excluded.minimum_minor, schedule = excluded.schedule,
            may_request = excluded.may_request, auto_approve = excluded.auto_approve,
-           auto_approve_most_minor = excluded.auto_approve_most_minor, methods = excluded.methods",
+           auto_approve_most_minor = excluded.auto_approve_most_minor, methods = excluded.methods,
+           payer_name = excluded.payer_name, payer_account = excluded.payer_account,
+           schedule_since = excluded.schedule_since",
         program,
         settings.minimum,
         settings.schedule,
         settings.may_request,
         settings.auto_approve,
         settings.auto_approve_most,
-        methods.join(",")
+        methods.join(","),
+        settings.payer.as_ref().map(|payer| payer.name.as_str()),
+        settings.payer.as_ref().map(|payer| payer.account.to_string()),
+        settings.schedule_since
     )
     .map(drop)
 }
@@ -279,4 +298,92 @@ pub async fn balance(
         affiliate,
         now
     )
+}
+
+/// How many affiliates have something payable now, and how much that is together, in minor units; what is negative
+/// included.
+pub async fn payable(tx: &mut Tx, program: ProgramId, now: Time) -> Result<(i64, i64), Error> {
+    fetch_one!(
+        (i64, i64),
+        tx,
+        "SELECT COUNT(DISTINCT affiliate_id), CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) FROM commissions
+         WHERE program_id = $1 AND status = 'approved' AND payout_line_id IS NULL AND payable_at <= $2",
+        program,
+        now
+    )
+}
+
+/// What open payouts hold, in minor units.
+pub async fn open_sum(tx: &mut Tx, program: ProgramId) -> Result<i64, Error> {
+    let (sum,) = fetch_one!(
+        (i64,),
+        tx,
+        "SELECT CAST(COALESCE(SUM(l.amount_minor), 0) AS BIGINT) FROM payouts p JOIN payout_lines l ON l.payout_id = p.id
+         WHERE p.program_id = $1 AND p.status = 'open' AND l.status = 'open'",
+        program
+    )?;
+    Ok(sum)
+}
+
+/// Closes what was only prepared: something was made of it, or of what it was prepared for.
+pub async fn close_drafts(tx: &mut Tx, program: ProgramId, now: Time) -> Result<(), Error> {
+    execute!(
+        tx,
+        "UPDATE payouts SET status = 'cancelled', closed_at = $2 WHERE program_id = $1 AND status = 'draft'",
+        program,
+        now
+    )
+    .map(drop)
+}
+
+/// Notes that the affiliate asked to be paid.
+pub async fn request(tx: &mut Tx, affiliate: AffiliateId, now: Time) -> Result<(), Error> {
+    execute!(tx, "UPDATE affiliates SET payout_requested_at = $2 WHERE id = $1", affiliate, now).map(drop)
+}
+
+row! {
+    /// What of an affiliate decides about their payouts.
+    #[derive(Debug, Clone, Copy)]
+    pub struct Terms {
+        pub minimum_minor: Option<i64>,
+        pub payment_changed_at: Option<Time>,
+        /// Since when they have been asking to be paid.
+        pub payout_requested_at: Option<Time>,
+    }
+}
+
+pub async fn terms(tx: &mut Tx, affiliate: AffiliateId) -> Result<Terms, Error> {
+    fetch_one!(
+        Terms,
+        tx,
+        "SELECT minimum_minor, payment_changed_at, payout_requested_at FROM affiliates WHERE id = $1",
+        affiliate
+    )
+}
+
+/// How many affiliates of the program are asking to be paid.
+pub async fn requests(tx: &mut Tx, program: ProgramId) -> Result<i64, Error> {
+    let (count,) = fetch_one!(
+        (i64,),
+        tx,
+        "SELECT COUNT(*) FROM affiliates WHERE program_id = $1 AND payout_requested_at IS NOT NULL",
+        program
+    )?;
+    Ok(count)
+}
+
+/// Those whom the run pays have been heard.
+pub async fn hear_requests(tx: &mut Tx, payout: PayoutId) -> Result<(), Error> {
+    execute!(
+        tx,
+        "UPDATE affiliates SET payout_requested_at = NULL WHERE payout_requested_at IS NOT NULL
+           AND id IN (SELECT affiliate_id FROM payout_lines WHERE payout_id = $1)",
+        payout
+    )
+    .map(drop)
+}
+
+/// When a person changed how the affiliate is paid.
+pub async fn details_changed(tx: &mut Tx, affiliate: AffiliateId, now: Time) -> Result<(), Error> {
+    execute!(tx, "UPDATE affiliates SET payment_changed_at = $2 WHERE id = $1", affiliate, now).map(drop)
 }

@@ -101,16 +101,18 @@ pub async fn name(tx: &mut Tx, actor: &str) -> Result<String, store::Error> {
         Some(("provider", word)) => Provider::parse(word).map_or_else(|_| actor.to_owned(), |one| one.label().into()),
         _ => match actor {
             "command line" => "The command line".into(),
+            "schedule" => "The program’s settings".into(),
             other => other.to_owned(),
         },
     })
 }
 
 /// What the page lets one choose: the nouns of actions.
-const ABOUT: [(&str, &str); 9] = [
+const ABOUT: [(&str, &str); 10] = [
     ("", "Everything"),
     ("affiliate", "Affiliates"),
     ("commission", "Commissions"),
+    ("payout", "Payouts"),
     ("conversion", "Sales and refunds"),
     ("coupon", "Coupons"),
     ("rule", "Commission rules"),

@@ -6,7 +6,7 @@ use axum::extract::State;
 use super::{
     affiliate::{
         self, Line, Reader,
-        payouts::{Payment, paid_by},
+        payouts::{Payment, paid_by, payments},
     },
     chart::{Bar, Chart},
     earner::Earner,
@@ -23,13 +23,14 @@ use crate::{
     domain::{
         affiliate::{Status, own_since, rate_at},
         money::{Currency, Money},
+        payout::LineStatus,
         period::Period,
         rules,
         time::Time,
     },
     store::{
         earnings::{self, Day, Standing},
-        rates,
+        payouts as stored, rates,
     },
 };
 
@@ -44,6 +45,11 @@ struct Home {
     status: Status,
     told: Option<Told>,
     available: Money,
+    approved: Money,
+    on_hold: Money,
+    in_payout: Money,
+    /// When the next payout falls due.
+    next: Option<Time>,
     pending: Money,
     paid: Money,
     found: Standing,
@@ -133,10 +139,11 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
     let reader = Reader::of(&mut tx, account.0).await?;
     let found = earnings::standing(&mut tx, me.program.id, me.affiliate).await?.ok_or_else(Failure::no_route)?;
     let days = earnings::days(&mut tx, me.affiliate, span.first(today)).await?;
-    let offset = reader.offset(now);
     let newest = (Time::from_ms(0), crate::domain::id::Id::new(i64::MAX));
     let commissions = earnings::commissions(&mut tx, me.affiliate, "", newest, 8).await?;
-    let payments = earnings::payments(&mut tx, me.affiliate, offset, 8).await?;
+    let payments = payments(&mut tx, &me, &reader, now, 8).await?;
+    let balance = stored::balance(&mut tx, me.program.id, me.affiliate, now).await?.ok_or_else(Failure::no_route)?;
+    let schedule = stored::settings(&mut tx, me.program.id).await?.schedule;
     let told = standing::of(&mut tx, &me).await?;
     let own = rates::of(&mut tx, me.affiliate).await?;
     drop(tx);
@@ -146,9 +153,7 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
         activity.push((found.created_at, Event::Commission(Line::new(found, &me))));
     }
     for paid in payments {
-        // At the end of its day, because it paid what came before.
-        let at = Time::from_ms((paid.day + 1) * DAY_MS - offset - 1);
-        activity.push((at, Event::Payment(Payment::new(paid, currency))));
+        activity.push((paid.at, Event::Payment(paid)));
     }
     activity.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
 
@@ -157,7 +162,11 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
         program: me.program.name.clone(),
         status: me.status,
         told,
-        available: currency.of(found.approved_minor),
+        available: currency.of(balance.payable_minor),
+        approved: currency.of(found.approved_minor),
+        on_hold: currency.of(balance.approved_minor - balance.payable_minor - balance.in_payout_minor),
+        in_payout: currency.of(balance.in_payout_minor),
+        next: schedule.next_due(today).map(|day| Time::from_ms(0).plus_days(day)),
         pending: currency.of(found.pending_minor),
         paid: currency.of(found.paid_minor),
         paid_by: paid_by(&found),

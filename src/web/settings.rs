@@ -12,9 +12,13 @@ use super::{
 use crate::{
     app::App,
     domain::{
+        Issue,
+        affiliate::PaymentMethod,
         attribution::Touch,
+        bank::Account,
         look::Look,
-        money::Rate,
+        money::{Money, Rate},
+        payout,
         program::{self, Program},
         text, tracking,
     },
@@ -35,6 +39,7 @@ enum Part {
     Commission,
     Tracking,
     Attribution,
+    Payouts,
 }
 
 pub struct PathPart(Part);
@@ -48,6 +53,7 @@ impl FromRequestParts<App> for PathPart {
             "commission" => Part::Commission,
             "tracking" => Part::Tracking,
             "attribution" => Part::Attribution,
+            "payouts" => Part::Payouts,
             _ => return Err(Failure::no_route()),
         };
         Ok(Self(part))
@@ -60,6 +66,8 @@ struct Index {
     program: Arc<Program>,
     tracking: tracking::Settings,
     look: Look,
+    payouts: payout::Settings,
+    minimum: Money,
     /// Where its logo is.
     logo: Option<String>,
     changes: Vec<Told>,
@@ -75,9 +83,11 @@ pub async fn index(me: Configures, State(app): State<App>) -> Result<Reply, Fail
     let latest = audit::page(&mut tx, me.program.id, &filter, LATEST).await?;
     let changes = Told::of(&mut tx, latest).await?;
     let tracking = store::tracking::settings(&mut tx, me.program.id).await?;
+    let payouts = store::payouts::settings(&mut tx, me.program.id).await?;
+    let minimum = me.program.currency.of(payouts.minimum);
     let look = looks::of(&mut tx, me.program.id).await?;
     let logo = look::Brand::new(&me.program.slug, &look).logo;
-    Ok(Reply::page(Index { program: Arc::clone(&me.program), tracking, look, logo, changes }))
+    Ok(Reply::page(Index { program: Arc::clone(&me.program), tracking, look, payouts, minimum, logo, changes }))
 }
 
 #[derive(Template)]
@@ -90,6 +100,10 @@ struct Page {
 }
 
 impl Page {
+    fn schedules() -> [(&'static str, &'static str); 4] {
+        payout::Schedule::ALL.map(|schedule| (schedule.as_str(), schedule.label()))
+    }
+
     fn new(app: &App, program: &Program, part: Part, form: Form) -> Self {
         let slug = program.slug.clone();
         Self { link_base: format!("{}r/{slug}/", app.config.base_url), slug, part, form }
@@ -101,6 +115,7 @@ impl Page {
             Part::Commission => "Commission",
             Part::Tracking => "Links and attribution",
             Part::Attribution => "Who is credited",
+            Part::Payouts => "Payouts",
         }
     }
 }
@@ -109,20 +124,42 @@ impl Page {
 pub async fn show(me: Configures, State(app): State<App>, PathPart(part): PathPart) -> Result<Reply, Failure> {
     let program = &me.program;
     let landing_url = program.landing_url.as_ref().map_or("", url::Url::as_str);
-    let tracking = store::tracking::settings(&mut *app.db.read().await?, program.id).await?;
-    let form = Form::of(&[
-        ("name", &program.name),
-        ("commission", &program.rate.to_string()),
-        ("attribution_days", &program.attribution_days.to_string()),
+    let mut tx = app.db.read().await?;
+    let tracking = store::tracking::settings(&mut tx, program.id).await?;
+    let payouts = store::payouts::settings(&mut tx, program.id).await?;
+    let most = payouts.auto_approve_most.map_or(String::new(), |most| program.currency.of(most).to_string());
+    let (payer, account) =
+        payouts.payer.as_ref().map_or_else(Default::default, |payer| (payer.name.clone(), payer.account.to_string()));
+    let yes = |is: bool| if is { "yes" } else { "" };
+    let mut values = vec![
+        ("hold_days", program.hold_days.to_string()),
+        ("minimum", program.currency.of(payouts.minimum).to_string()),
+        ("schedule", payouts.schedule.to_string()),
+        ("may_request", yes(payouts.may_request).into()),
+        ("auto_approve", yes(payouts.auto_approve).into()),
+        ("auto_approve_most", most),
+        ("payer", payer),
+        ("account", account),
+    ];
+    values.extend(payouts.methods.iter().map(|method| ("methods", method.to_string())));
+    let (rate, days) = (program.rate.to_string(), program.attribution_days.to_string());
+    let bound_days = program.bound_days.map_or(String::new(), |days| days.to_string());
+    let (domains, parameters) = (program.domains.join(", "), tracking.parameters.join(", "));
+    let mut form = vec![
+        ("name", program.name.as_str()),
+        ("commission", &rate),
+        ("attribution_days", &days),
         ("landing_url", landing_url),
         ("touch", program.touch.as_str()),
-        ("bound_days", &program.bound_days.map_or(String::new(), |days| days.to_string())),
+        ("bound_days", &bound_days),
         ("coupons", if program.coupon_wins { "before" } else { "after" }),
         ("new_customers_only", if program.new_customers_only { "yes" } else { "" }),
-        ("domains", &program.domains.join(", ")),
-        ("parameters", &tracking.parameters.join(", ")),
+        ("domains", &domains),
+        ("parameters", &parameters),
         ("consent", if tracking.needs_consent { "yes" } else { "" }),
-    ]);
+    ];
+    form.extend(values.iter().map(|(name, value)| (*name, value.as_str())));
+    let form = Form::of(&form);
     Ok(Reply::page(Page::new(&app, program, part, form)))
 }
 
@@ -137,6 +174,7 @@ pub async fn update(
         return Ok(Reply::invalid(Page::new(&app, &me.program, part, form)));
     };
     let tracking = read_tracking(part, &mut form);
+    let payouts = if part == Part::Payouts { read_payouts(&me.program, &mut form) } else { None };
     if !form.is_good() {
         return Ok(Reply::invalid(Page::new(&app, &me.program, part, form)));
     }
@@ -148,6 +186,9 @@ pub async fn update(
                 let mut changed = programs::change(tx, &act, &after).await?;
                 if let Some(tracking) = tracking {
                     changed.extend(flows::tracking::change(tx, &act, &tracking).await?);
+                }
+                if let Some(payouts) = payouts {
+                    changed.extend(flows::payouts::change_settings(tx, &act, &payouts).await?);
                 }
                 Ok(changed)
             })
@@ -167,6 +208,39 @@ fn read_tracking(part: Part, form: &mut Form) -> Option<tracking::Settings> {
     Some(tracking::Settings { parameters, needs_consent: form.is_checked("consent") })
 }
 
+/// How it pays, as the form would have it.
+fn read_payouts(program: &Program, form: &mut Form) -> Option<payout::Settings> {
+    let minimum = form.read("minimum", |text| program.currency.amount(text));
+    let schedule = form.read("schedule", payout::Schedule::parse);
+    let most = form.read_filled("auto_approve_most", |text| program.currency.amount(text));
+    let methods: Vec<_> = PaymentMethod::ALL.into_iter().filter(|method| form.is("methods", method.as_str())).collect();
+    if methods.is_empty() {
+        form.wrong("methods", "must be one at least");
+    }
+    let payer = if form.filled("payer").is_some() || form.filled("account").is_some() {
+        let name = form.read("payer", |name| text::bounded(name, 1, 70).map(|()| name.to_owned()));
+        let account = form.read("account", |text| {
+            Account::parse(text)?.ok_or(Issue::new("must be an IBAN, with a BIC behind it if you like"))
+        });
+        name.zip(account).map(|(name, account)| payout::Payer { name, account })
+    } else {
+        None
+    };
+    if !form.is_good() {
+        return None;
+    }
+    Some(payout::Settings {
+        minimum: minimum?.minor,
+        schedule: schedule?,
+        schedule_since: 0,
+        may_request: form.is_checked("may_request"),
+        auto_approve: form.is_checked("auto_approve"),
+        auto_approve_most: most.map(|money| money.minor),
+        methods,
+        payer,
+    })
+}
+
 /// The program as the form would have it.
 fn read(before: &Program, part: Part, form: &mut Form) -> Option<Program> {
     let mut after = before.clone();
@@ -175,21 +249,20 @@ fn read(before: &Program, part: Part, form: &mut Form) -> Option<Program> {
         Part::Commission => after.rate = form.read("commission", Rate::parse)?,
         Part::Tracking => {
             let days = form.read("attribution_days", |days| {
-                days.parse()
-                    .map_err(|_| crate::domain::Issue::new("must be a number"))
-                    .and_then(program::attribution_days)
+                days.parse().map_err(|_| Issue::new("must be a number")).and_then(program::attribution_days)
             });
             let domains = form.read("domains", program::domains);
             after.landing_url = form.read_filled("landing_url", program::landing_url);
             (after.attribution_days, after.domains) = (days?, domains?);
         }
+        Part::Payouts => after.hold_days = form.read("hold_days", payout::hold_days)?,
         Part::Attribution => {
             let touch = form.read("touch", Touch::parse);
             let bound_days = form.read("bound_days", program::bound_days);
             after.coupon_wins = form.read("coupons", |word| match word {
                 "before" => Ok(true),
                 "after" => Ok(false),
-                _ => Err(crate::domain::Issue::new("must be one of before, after")),
+                _ => Err(Issue::new("must be one of before, after")),
             })?;
             after.new_customers_only = form.is_checked("new_customers_only");
             (after.touch, after.bound_days) = (touch?, bound_days?);

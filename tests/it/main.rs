@@ -40,6 +40,7 @@ mod outage;
 mod page_access;
 mod pages;
 mod payout_files;
+mod payout_pages;
 mod payouts;
 mod people;
 mod people_team;

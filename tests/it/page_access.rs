@@ -11,6 +11,8 @@ use offshoot::{
     password, store, web,
 };
 
+use serde_json::json;
+
 use crate::support::{
     Answer, Site,
     browser::{Browser, PASSWORD, account},
@@ -75,6 +77,16 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/payments/events", [200, 200, 200, 200, 200]),
     ("GET", "/payments/events/{id}", [404, 404, 404, 404, 404]),
     ("POST", "/payments/events/{id}/run", [404, 404, 404, 404, 404]),
+    ("GET", "/payouts", [200, 200, 200, 200, 200]),
+    ("POST", "/payouts", [422, 422, 422, 404, 404]),
+    ("GET", "/payouts/new", [200, 200, 200, 404, 404]),
+    ("GET", "/payouts/confirm", [303, 303, 303, 404, 404]),
+    ("GET", "/payouts/{id}", [200, 200, 200, 200, 200]),
+    ("POST", "/payouts/{id}/status", [422, 422, 422, 404, 404]),
+    ("POST", "/payouts/{id}/results", [422, 422, 422, 404, 404]),
+    ("GET", "/payouts/{id}/files/{format}", [200, 200, 200, 404, 404]),
+    ("GET", "/payouts/{id}/lines/{line}", [200, 200, 200, 200, 200]),
+    ("POST", "/payouts/{id}/lines/{line}", [422, 422, 422, 404, 404]),
     ("GET", "/audit", [200, 200, 200, 404, 404]),
     ("GET", "/audit/export", [200, 200, 200, 404, 404]),
     ("GET", "/search", [200, 200, 200, 200, 200]),
@@ -106,6 +118,15 @@ async fn id(site: &Site, path: &str) -> String {
         Some("invitations") => "ainv_0000000000000".to_owned(),
         Some("keys") => "key_0000000000000".to_owned(),
         Some("payments") => "pevt_0000000000000".to_owned(),
+        Some("payouts") => {
+            let affiliate = earner(site).await;
+            let paid_by = json!({ "paymentMethod": "paypal", "paymentDetails": "a@example.com" });
+            site.api.patch(&format!("/affiliates/{affiliate}"), &paid_by).await;
+            let bonus = json!({ "amount": 5, "reason": "A bonus" });
+            site.api.post(&format!("/affiliates/{affiliate}/adjustments"), &bonus).await;
+            let made = site.api.post("/payouts", &json!({ "affiliateIds": [affiliate] })).await;
+            made.data()["payout"]["id"].as_str().unwrap().to_owned()
+        }
         Some("rules") => "rule_0000000000000".to_owned(),
         Some("team") => member(site, "member", Some(Role::Viewer), "").await.to_string(),
         _ => panic!("say what {{id}} is in {path}"),
@@ -152,7 +173,11 @@ async fn ask(site: &Site, browser: &Browser, method: &str, path: &str) -> Answer
     );
     if path.contains("{id}") {
         let id = id(site, path.trim_start_matches("/m/acme")).await;
-        path = path.replace("{id}", &id);
+        if path.contains("{line}") {
+            let lines = site.api.get(&format!("/payouts/{id}")).await;
+            path = path.replace("{line}", lines.data()["lines"][0]["id"].as_str().unwrap());
+        }
+        path = path.replace("{id}", &id).replace("{format}", "csv");
     }
     if method == "GET" { browser.get(&path).await } else { browser.post(&path, &[]).await }
 }

@@ -90,8 +90,9 @@ struct Columns {
 pub fn read<'a>(table: &str, run: Run<'a>) -> Results<'a> {
     let mut results =
         Results { lines: run.lines.iter().map(|line| (line, Outcome::Unknown)).collect(), problems: vec![] };
-    let table = table.trim_start_matches('\u{feff}');
-    let Some((columns, rows)) = [b',', b';', b'\t'].into_iter().find_map(|between| open(table, between)) else {
+    // One mark at the end of a row, by which they are counted.
+    let table = table.trim_start_matches('\u{feff}').replace("\r\n", "\n");
+    let Some((columns, rows)) = [b',', b';', b'\t'].into_iter().find_map(|between| open(&table, between)) else {
         results.problems.push(Problem { row: 1, why: RowIssue::NoStatusColumn });
         return results;
     };

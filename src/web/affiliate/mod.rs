@@ -69,6 +69,8 @@ pub struct Line {
     pub approved_at: Option<Time>,
     pub paid_at: Option<Time>,
     pub payable_at: Time,
+    /// A payout has taken it, and the money is on its way or was paid.
+    pub is_in_payout: bool,
     pub order: Option<String>,
     pub sale: Money,
     pub refunded: Money,
@@ -91,6 +93,7 @@ impl Line {
             approved_at: found.approved_at,
             paid_at: found.paid_at,
             payable_at: found.payable_at,
+            is_in_payout: found.is_in_payout,
             order: found.order_id,
             sale: currency.of(found.sale_minor),
             refunded: currency.of(found.refunded_minor),

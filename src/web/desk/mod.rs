@@ -6,6 +6,8 @@ pub mod affiliates;
 pub mod commission;
 pub mod decisions;
 pub mod home;
+pub mod payout_preview;
+pub mod payouts;
 pub mod queue;
 
 use std::time::{Duration, Instant};
@@ -29,7 +31,7 @@ use crate::{
 fn account(me: &Caller) -> Option<AccountId> {
     match me.actor {
         Actor::Account(account) => Some(account),
-        Actor::Key(_) | Actor::CommandLine | Actor::Provider(_) => None,
+        Actor::Key(_) | Actor::CommandLine | Actor::Schedule | Actor::Provider(_) => None,
     }
 }
 

@@ -101,6 +101,7 @@ impl Stock {
                 let amount = |row: usize| format!("{}.{}5", 19 + row * 37, row % 10);
                 stock.fill(&people, amount, |row| format!("#{}", 4001 + row)).await;
                 stock.invite_and_apply("Ines Duarte", "On my blog about coffee, once a week.").await;
+                stock.pay(json!(500)).await;
             }
             Data::Hostile => {
                 // The largest amounts, and the smallest.
@@ -114,9 +115,31 @@ impl Stock {
                 stock
                     .invite_and_apply(&"W".repeat(200), &format!("<script>alert(3)</script>{}", "W".repeat(400)))
                     .await;
+                stock.pay(json!(999_999_999)).await;
             }
         }
         stock
+    }
+
+    /// A payout to one affiliate, and something for another one.
+    async fn pay(&mut self, amount: Value) {
+        let site = &self.site;
+        let affiliates = site.api.get("/affiliates?limit=100").await;
+        let bonus = json!({ "amount": amount, "reason": "For the year's best \u{201c}<b>blog</b>\u{201d}" });
+        let paid_by = json!({ "paymentMethod": "bank", "paymentDetails": "DE89370400440532013000" });
+        for (place, affiliate) in affiliates.data()["affiliates"].as_array().unwrap().iter().enumerate() {
+            let id = affiliate["id"].as_str().unwrap();
+            if place % 2 == 0 || id == self.names["affiliate"] {
+                posted(site, &format!("/affiliates/{id}/adjustments"), &bonus).await;
+            }
+            if place % 3 == 0 {
+                site.api.patch(&format!("/affiliates/{id}"), &paid_by).await;
+            }
+        }
+        let made = posted(site, "/payouts", &json!({ "affiliateIds": [self.names["affiliate"]] })).await;
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let (payout, line) = (text(&made["data"]["payout"]["id"]), text(&made["data"]["lines"][0]["id"]));
+        self.names.extend([("payout", payout), ("line", line)]);
     }
 
     /// Affiliates in every status, and sales of each in every status, a reversal of paid money among them.

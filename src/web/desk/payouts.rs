@@ -1,0 +1,493 @@
+//! Payouts that were made: the list, one of them with its lines, and what is said of how it went.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    extract::State,
+    http::{HeaderValue, header},
+    response::{IntoResponse as _, Response},
+};
+
+use super::{actor, counted, forget_sums, style};
+use crate::{
+    app::App,
+    domain::{
+        id::{self, Id, PayoutId, PayoutLineId},
+        money::{Currency, Money},
+        payment,
+        payout::{LineStatus, Lines, Settings, Status},
+        payout_files::{self, Format, Plan, results},
+        program::Program,
+        role::Permission,
+        text,
+        time::Time,
+    },
+    flows::{
+        Refusal,
+        payouts::{self as flow},
+    },
+    store::{
+        Error, Tx, audit,
+        payout_lines::{self, Held, Line},
+        payouts::{self, Payout},
+    },
+    web::{
+        caller::{Caller, Pays, Reads},
+        failure::Failure,
+        filters,
+        form::Form,
+        input::{PathId, Query, path_parameter},
+        payouts::PathLine,
+        reply::Reply,
+        shell::Notice,
+        upload::Upload,
+    },
+};
+
+/// Rows of a page.
+const ROWS: i64 = 50;
+/// As many commissions of one line as are listed.
+const HELD: i64 = 500;
+
+pub struct Row {
+    run: Payout,
+    amount: Money,
+    by: String,
+}
+
+#[derive(Template)]
+#[template(path = "merchant/payouts.html")]
+struct Index {
+    slug: String,
+    rows: Vec<Row>,
+    offset: i64,
+    total: i64,
+    /// What could be paid at this moment.
+    payable: Money,
+    payable_count: i64,
+    /// What open payouts hold.
+    on_its_way: Money,
+    /// How many affiliates ask to be paid.
+    requests: i64,
+    may_pay: bool,
+}
+
+impl Index {
+    fn older(&self) -> Option<i64> {
+        Some(self.offset + ROWS).filter(|next| *next < self.total)
+    }
+}
+
+/// `GET /m/{program}/payouts`
+pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Reply, Failure> {
+    let (program, currency) = (me.program.id, me.program.currency);
+    let offset = query.window()?.offset;
+    let mut tx = app.db.read().await?;
+    let mut rows = Vec::new();
+    for run in payouts::page(&mut tx, program, None, ROWS, offset).await? {
+        let by = actor(&mut tx, &run.actor).await?;
+        rows.push(Row { amount: currency.of(run.amount_minor), by, run });
+    }
+    let total = payouts::count(&mut tx, program, None).await?;
+    let (payable_count, payable) = payouts::payable(&mut tx, program, app.clock.now()).await?;
+    let on_its_way = currency.of(payouts::open_sum(&mut tx, program).await?);
+    let requests = payouts::requests(&mut tx, program).await?;
+    let may_pay = me.grants.allow(Permission::Payouts);
+    let (slug, payable) = (me.program.slug.clone(), currency.of(payable));
+    Ok(Reply::page(Index { slug, rows, offset, total, payable, payable_count, on_its_way, requests, may_pay }))
+}
+
+/// A line as its run shows it.
+pub struct LineRow {
+    line: Line,
+    amount: Money,
+    details: String,
+}
+
+impl LineRow {
+    fn new(line: Line, currency: Currency) -> Self {
+        Self { amount: currency.of(line.amount_minor), details: payment::masked(&line.details), line }
+    }
+}
+
+/// A file of the run, and what it carries.
+struct FileRow {
+    format: Format,
+    parts: usize,
+    count: i64,
+    sum: Money,
+    /// Why it cannot be had.
+    missing: Option<&'static str>,
+}
+
+impl FileRow {
+    fn numbers(&self) -> std::ops::RangeInclusive<usize> {
+        1..=self.parts
+    }
+}
+
+struct Event {
+    at: Time,
+    what: String,
+}
+
+#[derive(Template)]
+#[template(path = "merchant/payout.html")]
+struct Show {
+    slug: String,
+    run: Payout,
+    amount: Money,
+    counts: Lines,
+    rows: Vec<LineRow>,
+    /// The last one shown, where there are more.
+    next: Option<PayoutLineId>,
+    is_first: bool,
+    files: Vec<FileRow>,
+    events: Vec<Event>,
+    problems: Vec<String>,
+    may_pay: bool,
+    form: Form,
+}
+
+impl Show {
+    fn is_open(&self) -> bool {
+        self.run.status == Status::Open
+    }
+
+    fn can_be_undone(&self) -> bool {
+        matches!(self.run.status, Status::Open | Status::Paid)
+    }
+}
+
+/// `GET /m/{program}/payouts/{id}`
+pub async fn show(
+    me: Reads,
+    State(app): State<App>,
+    PathId(id): PathId<id::Payout>,
+    query: Query,
+) -> Result<Reply, Failure> {
+    let above = match query.get("after") {
+        Some(text) => crate::web::failure::id::<id::PayoutLine>(text)?,
+        None => Id::new(0),
+    };
+    let mut tx = app.db.read().await?;
+    Ok(Reply::page(page(&mut tx, &me, id, above, Form::default(), Vec::new()).await?))
+}
+
+async fn page(
+    tx: &mut Tx,
+    me: &Caller,
+    id: PayoutId,
+    above: PayoutLineId,
+    form: Form,
+    problems: Vec<String>,
+) -> Result<Show, Failure> {
+    let program = &me.program;
+    let run = payouts::by_id(tx, program.id, id).await?.ok_or_else(|| Failure::not_found("payout"))?;
+    let lines = payout_lines::all(tx, id, None, above, ROWS).await?;
+    let is_full = lines.len() == usize::try_from(ROWS).unwrap_or(usize::MAX);
+    let next = lines.last().map(|line| line.id).filter(|_| is_full);
+    let settings = payouts::settings(tx, program.id).await?;
+    let may_pay = me.grants.allow(Permission::Payouts);
+    let files = if may_pay && above == Id::new(0) { files(tx, program, &run, &settings).await? } else { Vec::new() };
+    Ok(Show {
+        slug: program.slug.clone(),
+        amount: program.currency.of(run.amount_minor),
+        counts: payout_lines::counts(tx, id).await?,
+        rows: lines.into_iter().map(|line| LineRow::new(line, program.currency)).collect(),
+        next,
+        is_first: above == Id::new(0),
+        files,
+        events: events(tx, me, id).await?,
+        problems,
+        may_pay,
+        form,
+        run,
+    })
+}
+
+async fn events(tx: &mut Tx, me: &Caller, id: PayoutId) -> Result<Vec<Event>, Failure> {
+    let mut events = Vec::new();
+    for row in audit::page(tx, me.program.id, &audit::Filter::of(id.to_string()), 50).await? {
+        let by = actor(tx, &row.actor).await?;
+        let what = match row.action.as_str() {
+            "payout.made" => format!("Made by {by}"),
+            "payout.paid" => format!("Marked as paid by {by}"),
+            "payout.failed" => format!("Marked as failed by {by}"),
+            "payout.cancelled" if row.before.as_deref() == Some("paid") => format!("Undone by {by}"),
+            "payout.cancelled" => format!("Cancelled by {by}"),
+            "payout.file" => format!("{} downloaded by {by}", row.after.as_deref().unwrap_or("File")),
+            "payout.results" => format!("Results read by {by}: {}", row.after.as_deref().unwrap_or_default()),
+            other => format!("{} by {by}", other.replace(['.', '_'], " ")),
+        };
+        let what = match row.reason.filter(|reason| !reason.is_empty()) {
+            Some(reason) => format!("{what}: {reason}"),
+            None => what,
+        };
+        events.push(Event { at: row.created_at, what });
+    }
+    // The log's newest comes first.
+    events.reverse();
+    Ok(events)
+}
+
+/// The run's lines that still are to be paid or were, with their ids as files carry them.
+async fn carried(tx: &mut Tx, run: &Payout) -> Result<Vec<(String, Line)>, Error> {
+    let (mut all, mut above) = (Vec::new(), Id::new(0));
+    loop {
+        let lines = payout_lines::all(tx, run.id, None, above, 500).await?;
+        let Some(last) = lines.last() else { return Ok(all) };
+        above = last.id;
+        let meant = lines.into_iter().filter(|line| matches!(line.status, LineStatus::Open | LineStatus::Paid));
+        all.extend(meant.map(|line| (line.id.to_string(), line)));
+    }
+}
+
+fn file_lines(lines: &[(String, Line)]) -> Vec<payout_files::Line<'_>> {
+    let line = |(id, line)| {
+        let (id, line): (&String, &Line) = (id, line);
+        payout_files::Line {
+            id,
+            name: &line.name,
+            email: &line.email,
+            method: line.method,
+            details: &line.details,
+            amount: line.amount_minor,
+            note: "",
+        }
+    };
+    lines.iter().map(|(id, it)| line((id, it))).collect()
+}
+
+async fn files(tx: &mut Tx, program: &Program, run: &Payout, settings: &Settings) -> Result<Vec<FileRow>, Error> {
+    let (lines, id) = (carried(tx, run).await?, run.id.to_string());
+    let lines = file_lines(&lines);
+    let whole = payout_files::Run {
+        program: &program.name,
+        id: &id,
+        currency: run.currency,
+        execute_on: run.created_at,
+        lines: &lines,
+    };
+    let row = |format: Format| {
+        let plan = Plan::of(format, whole);
+        let (count, sum) = plan.carried();
+        let missing =
+            (format == Format::Sepa && settings.payer.is_none()).then_some("name the account that you pay from");
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        FileRow { format, parts: plan.files(), count, sum: run.currency.of(sum), missing }
+    };
+    Ok(Format::ALL.into_iter().map(row).filter(|row| row.parts > 0).collect())
+}
+
+/// `GET /m/{program}/payouts/{id}/files/{format}`, with `part` where there are several.
+pub async fn file(
+    me: Pays,
+    State(app): State<App>,
+    PathId(id): PathId<id::Payout>,
+    PathFormat(format): PathFormat,
+    query: Query,
+) -> Result<Response, Failure> {
+    let part = query.get("part").and_then(|part| part.parse::<usize>().ok()).unwrap_or(1).saturating_sub(1);
+    let (act, program) = (me.act(&app), Arc::clone(&me.program));
+    let made = app.db.write::<_, Refusal, _>(move |tx| {
+        Box::pin(async move {
+            let unknown = || Refusal::NotFound("file");
+            let run = payouts::by_id(tx, program.id, id).await?.ok_or_else(unknown)?;
+            let settings = payouts::settings(tx, program.id).await?;
+            let (lines, id) = (carried(tx, &run).await?, run.id.to_string());
+            let lines = file_lines(&lines);
+            let whole = payout_files::Run {
+                program: &program.name,
+                id: &id,
+                currency: run.currency,
+                execute_on: act.now,
+                lines: &lines,
+            };
+            let payer = settings.payer.as_ref();
+            let payer = payer.map(|payer| payout_files::Payer { name: &payer.name, account: &payer.account });
+            let file = Plan::of(format, whole).write(part, payer, act.now).map_err(|_| unknown())?;
+            flow::took_file(tx, &act, run.id, format.label()).await?;
+            Ok(file)
+        })
+    });
+    let file = made.await?;
+    let named =
+        HeaderValue::try_from(format!("attachment; filename=\"{}\"", file.name)).map_err(|_| Failure::internal())?;
+    let head =
+        [(header::CONTENT_TYPE, HeaderValue::from_static(file.media_type)), (header::CONTENT_DISPOSITION, named)];
+    Ok((head, file.bytes).into_response())
+}
+
+pub struct PathFormat(Format);
+
+impl axum::extract::FromRequestParts<App> for PathFormat {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut axum::http::request::Parts, app: &App) -> Result<Self, Failure> {
+        let word = path_parameter(parts, app, "format").await?;
+        Format::parse(&word).map(Self).map_err(|_| Failure::no_route())
+    }
+}
+
+/// `POST /m/{program}/payouts/{id}/status`: all of it.
+pub async fn decide(
+    me: Pays,
+    State(app): State<App>,
+    PathId(id): PathId<id::Payout>,
+    mut form: Form,
+) -> Result<Reply, Failure> {
+    let wanted = form.read("status", LineStatus::parse);
+    let reason = form.read_filled("reason", |text| text::bounded(text, 0, 500).map(|()| text.to_owned()));
+    if let (Some(wanted), true) = (wanted, form.is_good()) {
+        let act = me.act(&app);
+        let done = app.db.write::<_, Refusal, _>(move |tx| {
+            Box::pin(async move { flow::decide_all(tx, &act, id, wanted, reason.as_deref()).await })
+        });
+        match done.await {
+            Ok(run) => {
+                forget_sums(&app, me.program.id);
+                let style = style(&mut *app.db.read().await?, &me).await?;
+                let what = format!(
+                    "{} to {}",
+                    style.money(me.program.currency.of(run.amount_minor)),
+                    counted(style, run.line_count, "affiliate")
+                );
+                let told = match wanted {
+                    LineStatus::Paid => format!("Paid: {what}. They have been told by e-mail."),
+                    LineStatus::Failed => "Failed. What it held is owed again.".to_owned(),
+                    _ => "Cancelled. What it held is owed again.".to_owned(),
+                };
+                return Ok(Reply::done(format!("/m/{}/payouts/{id}", me.program.slug), Notice::done(told)));
+            }
+            Err(refusal) => form.refused(refusal)?,
+        }
+    }
+    let mut tx = app.db.read().await?;
+    Ok(Reply::invalid(page(&mut tx, &me, id, Id::new(0), form, Vec::new()).await?))
+}
+
+/// `POST /m/{program}/payouts/{id}/results`: what the bank or the provider says came of it.
+pub async fn results(
+    me: Pays,
+    State(app): State<App>,
+    PathId(id): PathId<id::Payout>,
+    upload: Upload,
+) -> Result<Reply, Failure> {
+    let Upload { mut form, file } = upload;
+    let text = file.and_then(|bytes| String::from_utf8(bytes).ok());
+    let Some(text) = text else {
+        form.wrong("file", "must be a CSV file in UTF-8");
+        let mut tx = app.db.read().await?;
+        return Ok(Reply::invalid(page(&mut tx, &me, id, Id::new(0), form, Vec::new()).await?));
+    };
+    let (act, program) = (me.act(&app), Arc::clone(&me.program));
+    let done = app.db.write::<_, Refusal, _>(move |tx| {
+        Box::pin(async move {
+            let run = payouts::by_id(tx, program.id, id).await?.ok_or(Refusal::NotFound("payout"))?;
+            let (lines, shown) = (carried(tx, &run).await?, run.id.to_string());
+            let file = file_lines(&lines);
+            let whole = payout_files::Run {
+                program: &program.name,
+                id: &shown,
+                currency: run.currency,
+                execute_on: act.now,
+                lines: &file,
+            };
+            let read = results::read(&text, whole);
+            let problems: Vec<_> = read.problems.iter().map(|it| format!("Row {} {}", it.row, it.why)).collect();
+            let told = read.lines.into_iter().filter_map(|(line, outcome)| {
+                let id = PayoutLineId::parse(line.id).ok()?;
+                Some((id, outcome))
+            });
+            let told: Vec<_> = told.collect();
+            let counts = flow::take_results(tx, &act, id, &told).await?;
+            Ok((counts, problems))
+        })
+    });
+    let ((paid, failed), problems) = done.await?;
+    forget_sums(&app, me.program.id);
+    let told = format!("{paid} paid, {failed} failed.");
+    if problems.is_empty() {
+        return Ok(Reply::done(format!("/m/{}/payouts/{id}", me.program.slug), Notice::done(told)));
+    }
+    form.wrong("file", format!("has rows that say nothing that could be used. From the others: {told}"));
+    let mut tx = app.db.read().await?;
+    Ok(Reply::invalid(page(&mut tx, &me, id, Id::new(0), form, problems).await?))
+}
+
+#[derive(Template)]
+#[template(path = "merchant/payout_line.html")]
+struct ShowLine {
+    slug: String,
+    row: LineRow,
+    held: Vec<(Held, Money)>,
+    may_pay: bool,
+    form: Form,
+}
+
+/// `GET /m/{program}/payouts/{id}/lines/{line}`
+pub async fn line(
+    me: Reads,
+    State(app): State<App>,
+    PathId(run): PathId<id::Payout>,
+    PathLine(id): PathLine,
+) -> Result<Reply, Failure> {
+    let mut tx = app.db.read().await?;
+    Ok(Reply::page(line_page(&mut tx, &me, (run, id), Form::default()).await?))
+}
+
+async fn line_page(
+    tx: &mut Tx,
+    me: &Caller,
+    (run, id): (PayoutId, PayoutLineId),
+    form: Form,
+) -> Result<ShowLine, Failure> {
+    let found = payout_lines::by_id(tx, me.program.id, id).await?.filter(|line| line.payout_id == run);
+    let found = found.ok_or_else(|| Failure::not_found("payout line"))?;
+    let currency = me.program.currency;
+    let held = payout_lines::held(tx, id, HELD).await?;
+    Ok(ShowLine {
+        slug: me.program.slug.clone(),
+        held: held.into_iter().map(|held| (held.clone(), currency.of(held.amount_minor))).collect(),
+        row: LineRow::new(found, currency),
+        may_pay: me.grants.allow(Permission::Payouts),
+        form,
+    })
+}
+
+/// `POST /m/{program}/payouts/{id}/lines/{line}`
+pub async fn decide_line(
+    me: Pays,
+    State(app): State<App>,
+    PathId(run): PathId<id::Payout>,
+    PathLine(id): PathLine,
+    mut form: Form,
+) -> Result<Reply, Failure> {
+    let wanted = form.read("status", LineStatus::parse);
+    let reason = form.read_filled("reason", |text| text::bounded(text, 0, 500).map(|()| text.to_owned()));
+    if wanted == Some(LineStatus::Failed) && reason.is_none() && form.is_good() {
+        form.wrong("reason", "must be given: the affiliate reads it");
+    }
+    if let (Some(wanted), true) = (wanted, form.is_good()) {
+        let act = me.act(&app);
+        let done = app.db.write::<_, Refusal, _>(move |tx| {
+            Box::pin(async move { flow::decide_line(tx, &act, (run, id), wanted, reason.as_deref()).await })
+        });
+        match done.await {
+            Ok(line) => {
+                forget_sums(&app, me.program.id);
+                let told = match wanted {
+                    LineStatus::Paid => format!("{} is paid.", line.name),
+                    LineStatus::Failed => format!("{}’s payment failed. The amount is owed again.", line.name),
+                    _ => format!("{} is out of this payout. The amount is owed again.", line.name),
+                };
+                return Ok(Reply::done(format!("/m/{}/payouts/{run}", me.program.slug), Notice::done(told)));
+            }
+            Err(refusal) => form.refused(refusal)?,
+        }
+    }
+    let mut tx = app.db.read().await?;
+    Ok(Reply::invalid(line_page(&mut tx, &me, (run, id), form).await?))
+}
