@@ -3,6 +3,7 @@
 use super::{
     affiliate::{Status, words},
     id::{AffiliateId, ClickId},
+    signals::Own,
     time::Time,
 };
 
@@ -15,6 +16,7 @@ pub struct Named {
     pub code: String,
     /// A rate of their own may stand in for the program's.
     pub has_own_rate: bool,
+    pub own: Own,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,7 +199,7 @@ mod tests {
     const TERMS: Terms = Terms::new(DAYS);
 
     fn named(raw: i64, status: Status) -> Named {
-        Named { affiliate: Id::new(raw), status, code: format!("CODE{raw}"), has_own_rate: false }
+        Named { affiliate: Id::new(raw), status, code: format!("CODE{raw}"), has_own_rate: false, own: Own::default() }
     }
 
     fn active(raw: i64) -> Named {

@@ -28,6 +28,7 @@ pub mod providers;
 pub mod refund;
 pub mod role;
 pub mod rules;
+pub mod signals;
 pub mod standing;
 pub mod text;
 pub mod time;

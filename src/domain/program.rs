@@ -8,6 +8,7 @@ use super::{
     id::{ClickId, ProgramId},
     money::{Currency, Rate},
     rules::Rule,
+    signals,
 };
 
 pub const DEFAULT_ATTRIBUTION_DAYS: i64 = 60;
@@ -31,6 +32,8 @@ pub struct Program {
     pub landing_url: Option<Url>,
     /// Where deep links may lead: these hosts and what is below them.
     pub domains: Vec<String>,
+    /// What holds a commission for review.
+    pub signals: signals::Settings,
     /// What sales earn where that is not the rate alone.
     pub rules: Vec<Rule>,
 }
@@ -129,6 +132,7 @@ impl Difference {
 /// What a change of settings changes.
 pub fn differences(before: &Program, after: &Program) -> Vec<Difference> {
     let words = |program: &Program| {
+        let [ads, referrers, hourly] = program.signals.in_words();
         [
             ("Name", program.name.clone()),
             ("Commission", program.rate.to_string()),
@@ -139,6 +143,9 @@ pub fn differences(before: &Program, after: &Program) -> Vec<Difference> {
             ("Customers", if program.new_customers_only { "new ones only" } else { "all" }.into()),
             ("Landing page", program.landing_url.as_ref().map_or("none".into(), ToString::to_string)),
             ("Allowed domains", if program.domains.is_empty() { "none".into() } else { program.domains.join(", ") }),
+            ads,
+            referrers,
+            hourly,
         ]
     };
     Difference::between(words(before), words(after))
@@ -210,6 +217,7 @@ mod tests {
             currency: Currency::parse("USD").unwrap(),
             rate: DEFAULT_RATE,
             rules: Vec::new(),
+            signals: signals::Settings::default(),
             touch: Touch::Last,
             bound_days: None,
             coupon_wins: true,

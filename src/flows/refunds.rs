@@ -131,6 +131,7 @@ async fn move_back(
                 status: Status::Approved,
                 refund: Some(refund),
                 explanation: None,
+                held_for: None,
             };
             commissions::create(tx, &line).await?;
             totals::count_commission(tx, sale.affiliate_id, Status::Approved, 1, -amount).await?;

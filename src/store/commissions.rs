@@ -31,6 +31,7 @@ row! {
         pub paid_at: Option<Time>,
         pub sale_minor: i64,
         pub explanation: Option<String>,
+        pub held_for: Option<String>,
     }
 }
 
@@ -47,6 +48,8 @@ pub struct NewCommission {
     pub refund: Option<RefundId>,
     /// JSON.
     pub explanation: Option<String>,
+    /// The signals that hold it for review.
+    pub held_for: Option<String>,
 }
 
 pub async fn create(tx: &mut Tx, new: &NewCommission) -> Result<(), Error> {
@@ -54,8 +57,8 @@ pub async fn create(tx: &mut Tx, new: &NewCommission) -> Result<(), Error> {
     execute!(
         tx,
         "INSERT INTO commissions (id, program_id, affiliate_id, conversion_id, kind, amount_minor, original_minor,
-           rate_bps, status, refund_id, created_at, updated_at, approved_at, explanation)
-         VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $10, $11, $12)",
+           rate_bps, status, refund_id, created_at, updated_at, approved_at, explanation, held_for)
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $10, $11, $12, $13)",
         new.id,
         new.program,
         new.affiliate,
@@ -67,7 +70,8 @@ pub async fn create(tx: &mut Tx, new: &NewCommission) -> Result<(), Error> {
         new.refund,
         new.id.time(),
         approved_at,
-        &new.explanation
+        &new.explanation,
+        &new.held_for
     )
     .map(drop)
 }
@@ -78,7 +82,7 @@ macro_rules! commission {
             "SELECT c.id, c.affiliate_id, a.status AS affiliate_status, c.conversion_id, s.order_id, c.kind,
                     c.amount_minor, c.original_minor, c.rate_bps, c.status, c.reason,
                     c.payout_id IS NOT NULL AS is_in_payout, c.refund_id, c.created_at, c.updated_at, c.approved_at,
-                    c.paid_at, s.amount_minor AS sale_minor, c.explanation
+                    c.paid_at, s.amount_minor AS sale_minor, c.explanation, c.held_for
              FROM commissions c JOIN conversions s ON s.id = c.conversion_id JOIN affiliates a ON a.id = c.affiliate_id ",
             $rest
         )
@@ -169,6 +173,19 @@ pub async fn count_pending(tx: &mut Tx, program: ProgramId, most: i64) -> Result
         (i64,),
         tx,
         "SELECT COUNT(*) FROM (SELECT id FROM commissions WHERE program_id = $1 AND status = 'pending' LIMIT $2) AS waiting",
+        program,
+        most
+    )?;
+    Ok(count)
+}
+
+/// How many are held for review, counted up to `most`.
+pub async fn count_held(tx: &mut Tx, program: ProgramId, most: i64) -> Result<i64, Error> {
+    let (count,) = fetch_one!(
+        (i64,),
+        tx,
+        "SELECT COUNT(*) FROM (SELECT id FROM commissions
+           WHERE program_id = $1 AND status = 'pending' AND held_for IS NOT NULL LIMIT $2) AS held",
         program,
         most
     )?;

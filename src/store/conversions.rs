@@ -123,6 +123,18 @@ pub async fn page(
     }
 }
 
+/// When the affiliate had that many sales, counted back from the latest: the first of them.
+pub async fn nth_last(tx: &mut Tx, affiliate: AffiliateId, count: i64) -> Result<Option<ConversionId>, Error> {
+    let row = fetch_optional!(
+        (ConversionId,),
+        tx,
+        "SELECT id FROM conversions WHERE affiliate_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2",
+        affiliate,
+        count - 1
+    )?;
+    Ok(row.map(|(id,)| id))
+}
+
 pub async fn refund(tx: &mut Tx, id: ConversionId, amount: i64) -> Result<(), Error> {
     execute!(tx, "UPDATE conversions SET refunded_minor = refunded_minor + $2 WHERE id = $1", id, amount).map(drop)
 }

@@ -16,7 +16,7 @@ use crate::{
         look::Look,
         money::Rate,
         program::{self, Program},
-        text, tracking,
+        signals, text, tracking,
     },
     flows::{self, Refusal, programs},
     store::{self, audit, looks},
@@ -35,6 +35,7 @@ enum Part {
     Commission,
     Tracking,
     Attribution,
+    Review,
 }
 
 pub struct PathPart(Part);
@@ -48,6 +49,7 @@ impl FromRequestParts<App> for PathPart {
             "commission" => Part::Commission,
             "tracking" => Part::Tracking,
             "attribution" => Part::Attribution,
+            "review" => Part::Review,
             _ => return Err(Failure::no_route()),
         };
         Ok(Self(part))
@@ -101,6 +103,7 @@ impl Page {
             Part::Commission => "Commission",
             Part::Tracking => "Links and attribution",
             Part::Attribution => "Who is credited",
+            Part::Review => "Held for review",
         }
     }
 }
@@ -119,6 +122,9 @@ pub async fn show(me: Configures, State(app): State<App>, PathPart(part): PathPa
         ("bound_days", &program.bound_days.map_or(String::new(), |days| days.to_string())),
         ("coupons", if program.coupon_wins { "before" } else { "after" }),
         ("new_customers_only", if program.new_customers_only { "yes" } else { "" }),
+        ("ads_allowed", if program.signals.ads_allowed { "yes" } else { "" }),
+        ("banned_referrers", &program.signals.banned_referrers.join(", ")),
+        ("hourly_sales", &program.signals.hourly_sales.map_or(String::new(), |most| most.to_string())),
         ("domains", &program.domains.join(", ")),
         ("parameters", &tracking.parameters.join(", ")),
         ("consent", if tracking.needs_consent { "yes" } else { "" }),
@@ -182,6 +188,13 @@ fn read(before: &Program, part: Part, form: &mut Form) -> Option<Program> {
             let domains = form.read("domains", program::domains);
             after.landing_url = form.read_filled("landing_url", program::landing_url);
             (after.attribution_days, after.domains) = (days?, domains?);
+        }
+        Part::Review => {
+            let banned_referrers = form.read("banned_referrers", signals::banned_referrers);
+            let hourly_sales = form.read("hourly_sales", signals::hourly_sales);
+            let ads_allowed = form.is_checked("ads_allowed");
+            after.signals =
+                signals::Settings { ads_allowed, banned_referrers: banned_referrers?, hourly_sales: hourly_sales? };
         }
         Part::Attribution => {
             let touch = form.read("touch", Touch::parse);

@@ -54,6 +54,7 @@ mod rules;
 mod schema;
 mod server;
 mod sign_in;
+mod signals;
 mod site_browser;
 mod site_check;
 mod site_reports;

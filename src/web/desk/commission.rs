@@ -11,7 +11,7 @@ use crate::{
         id::{self, CommissionId},
         money::Money,
         role::Permission,
-        text,
+        signals, text,
         time::Time,
         tracking,
     },
@@ -162,6 +162,11 @@ async fn events(
     }
     let amount = style.money(currency.of(sale.amount_minor));
     events.push(Event { at: sale.created_at, what: format!("Sale of {amount} recorded"), more: None });
+    let signals = signals::read(found.held_for.as_deref());
+    if !signals.is_empty() {
+        let words: Vec<_> = signals.iter().map(signals::Signal::in_words).collect();
+        events.push(Event { at: found.created_at, what: "Held for review".into(), more: Some(words.join(" ")) });
+    }
     for refund in refunds::of_sale(tx, sale.id).await? {
         let (amount, taken) =
             (style.money(currency.of(refund.amount_minor)), style.money(currency.of(refund.reversed_minor)));
