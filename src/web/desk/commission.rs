@@ -7,7 +7,7 @@ use super::{actor, queue::Row, style};
 use crate::{
     app::App,
     domain::{
-        attribution::By,
+        attribution::{self, By, Other},
         id::{self, CommissionId},
         money::Money,
         role::Permission,
@@ -18,7 +18,7 @@ use crate::{
     flows::refunds::{self as flow, NewRefund},
     store::{
         Tx, audit, clicks, commissions,
-        conversions::{self, Conversion},
+        conversions::{self, Conversion, Evidence},
         ledger,
         queue::{self, Filter, Only},
         refunds,
@@ -58,6 +58,9 @@ struct Show {
     sentence: String,
     /// Where the click came from, if there was one and it told.
     origin: clicks::Origin,
+    came: Evidence,
+    /// Who else was named, and by what.
+    others: Vec<Other>,
     events: Vec<Event>,
     entries: Vec<Entry>,
     balance: Money,
@@ -70,13 +73,7 @@ struct Show {
 
 impl Show {
     fn evidence(&self) -> &'static str {
-        match self.sale.attributed_by {
-            By::Click => "The click that led to the sale",
-            By::Code => "The referral code that came with the sale",
-            By::CodeAfterExpiredClick => "The referral code; the click was too old to count",
-            By::Coupon => "The coupon that came with the sale",
-            By::Customer => "The customer, who was brought by this affiliate before",
-        }
+        self.sale.attributed_by.evidence()
     }
 
     fn clicked(&self) -> Option<Time> {
@@ -110,6 +107,8 @@ async fn page(tx: &mut Tx, app: &App, me: &Caller, id: CommissionId, form: Form)
         Some(click) => clicks::origin(tx, click).await?,
         None => clicks::Origin::default(),
     };
+    let came = conversions::evidence(tx, sale.id).await?.ok_or_else(unknown)?;
+    let others = others(&sale, &came);
     let posted = ledger::of_commission(tx, id).await?;
     let entries: Vec<_> = posted
         .iter()
@@ -130,13 +129,15 @@ async fn page(tx: &mut Tx, app: &App, me: &Caller, id: CommissionId, form: Form)
         })
         .collect();
     let balance = currency.of(posted.iter().map(|entry| entry.amount_minor).sum());
-    let events = events(tx, me, &sale, &found).await?;
+    let events = events(tx, me, (&sale, &came, &others), (&found, &line.affiliate_name)).await?;
     let sentence = explain(&found, posted, currency).sentence;
     Ok(Show {
         slug: me.program.slug.clone(),
         row: Row::new(line, currency, app.clock.now()),
         sentence,
         origin,
+        came,
+        others,
         events,
         entries,
         balance,
@@ -148,20 +149,37 @@ async fn page(tx: &mut Tx, app: &App, me: &Caller, id: CommissionId, form: Form)
     })
 }
 
+/// Who else was named by what came with the sale.
+fn others(sale: &Conversion, came: &Evidence) -> Vec<Other> {
+    let named = [
+        ("link", came.click_affiliate_id, &came.click_affiliate),
+        ("coupon", came.coupon_affiliate_id, &came.coupon_affiliate),
+    ];
+    let other = |(what, id, name): (&'static str, Option<_>, &Option<String>)| {
+        let name = name.as_ref().filter(|_| id != Some(sale.affiliate_id))?;
+        Some((what, name.clone()))
+    };
+    named.into_iter().filter_map(other).collect()
+}
+
 /// Everything that happened, oldest first.
 async fn events(
     tx: &mut Tx,
     me: &Caller,
-    sale: &Conversion,
-    found: &commissions::Commission,
+    (sale, came, others): (&Conversion, &Evidence, &[Other]),
+    (found, name): (&commissions::Commission, &str),
 ) -> Result<Vec<Event>, Failure> {
     let (currency, style) = (me.program.currency, style(tx, me).await?);
     let mut events = Vec::new();
     if let Some(click) = sale.click_id {
-        events.push(Event { at: click.time(), what: "Visitor clicked the link".into(), more: None });
+        let theirs = others.iter().find(|(what, _)| *what == "link");
+        let whose = theirs.map_or_else(|| "the link".to_owned(), |(_, other)| format!("the link of {other}"));
+        events.push(Event { at: click.time(), what: format!("Visitor clicked {whose}"), more: None });
     }
     let amount = style.money(currency.of(sale.amount_minor));
     events.push(Event { at: sale.created_at, what: format!("Sale of {amount} recorded"), more: None });
+    let why = attribution::why(sale.attributed_by, &sale.referral_code, came.coupon.as_deref(), others);
+    events.push(Event { at: sale.created_at, what: format!("Credited to {name}"), more: Some(why) });
     let signals = signals::read(found.held_for.as_deref());
     if !signals.is_empty() {
         let words: Vec<_> = signals.iter().map(signals::Signal::in_words).collect();
