@@ -5,6 +5,7 @@ pub mod affiliate;
 pub mod application;
 pub mod attribution;
 pub mod bucket;
+pub mod claim;
 pub mod code;
 pub mod commission;
 pub mod crawler;

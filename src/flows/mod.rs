@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod affiliates;
 pub mod applications;
+pub mod claims;
 pub mod commissions;
 pub mod conversions;
 pub mod coupons;

@@ -13,6 +13,7 @@ mod attribution;
 mod authorisation;
 mod bodies;
 mod bulk_decisions;
+mod claims;
 mod commands;
 mod commissions;
 mod connections;
