@@ -3,7 +3,7 @@
 
 use std::{io::Read as _, path::PathBuf, sync::Arc};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use crate::{
     app::App,
@@ -16,7 +16,7 @@ use crate::{
         money::{Currency, Rate},
         one_time_link::Purpose,
         program::{self, Program},
-        text,
+        signals, text,
     },
     flows::{
         Act, Actor, Refusal,
@@ -89,19 +89,8 @@ pub enum ProgramCommand {
     Set {
         #[arg(long, env = "OFFSHOOT_PROGRAM")]
         program: String,
-        #[arg(long, env = "OFFSHOOT_NAME")]
-        name: Option<String>,
-        /// How long after a click a sale is still credited
-        #[arg(long, env = "OFFSHOOT_ATTRIBUTION_DAYS")]
-        attribution_days: Option<i64>,
-        #[arg(long, env = "OFFSHOOT_COMMISSION")]
-        commission: Option<String>,
-        /// Where links lead; empty for the program's own page
-        #[arg(long, env = "OFFSHOOT_LANDING_URL")]
-        landing_url: Option<String>,
-        /// Where deep links may lead, separated by commas
-        #[arg(long, env = "OFFSHOOT_DOMAINS")]
-        domains: Option<String>,
+        #[command(flatten)]
+        settings: Change,
     },
 }
 
@@ -162,10 +151,9 @@ pub async fn run(command: Command, mut config: Config) -> Result<Outcome, Error>
             let new = read_program(&app, slug, name, &currency, &commission)?;
             create_program(&app, new, &owner).await
         }
-        Command::Program(ProgramCommand::Set { program, name, attribution_days, commission, landing_url, domains }) => {
+        Command::Program(ProgramCommand::Set { program, settings }) => {
             let before = find_program(&app, &program).await?;
-            let change = Change { name, attribution_days, commission, landing_url, domains };
-            let after = change.apply(&before)?;
+            let after = settings.apply(&before)?;
             write(&app, before, move |tx, act| Box::pin(async move { programs::change(tx, &act, &after).await }))
                 .await?;
             Ok(Outcome::Fine)
@@ -263,12 +251,30 @@ async fn create_program(app: &App, new: Program, owner: &str) -> Result<Outcome,
     Ok(Outcome::Fine)
 }
 
-struct Change {
+#[derive(Args)]
+pub struct Change {
+    #[arg(long, env = "OFFSHOOT_NAME")]
     name: Option<String>,
+    /// How long after a click a sale is still credited
+    #[arg(long, env = "OFFSHOOT_ATTRIBUTION_DAYS")]
     attribution_days: Option<i64>,
+    #[arg(long, env = "OFFSHOOT_COMMISSION")]
     commission: Option<String>,
+    /// Where links lead; empty for the program's own page
+    #[arg(long, env = "OFFSHOOT_LANDING_URL")]
     landing_url: Option<String>,
+    /// Where deep links may lead, separated by commas
+    #[arg(long, env = "OFFSHOOT_DOMAINS")]
     domains: Option<String>,
+    /// Whether sales by paid ads are held for review: allowed or held
+    #[arg(long, env = "OFFSHOOT_ADS")]
+    ads: Option<String>,
+    /// Hosts whose visitors' sales are held for review, separated by commas
+    #[arg(long, env = "OFFSHOOT_BANNED_REFERRERS")]
+    banned_referrers: Option<String>,
+    /// More sales of one affiliate within an hour are held for review; empty for any number
+    #[arg(long, env = "OFFSHOOT_HOURLY_SALES")]
+    hourly_sales: Option<String>,
 }
 
 impl Change {
@@ -290,6 +296,20 @@ impl Change {
         }
         if let Some(domains) = self.domains {
             after.domains = program::domains(&domains).map_err(about("--domains"))?;
+        }
+        if let Some(word) = self.ads {
+            after.signals.ads_allowed = match word.as_str() {
+                "allowed" => true,
+                "held" => false,
+                _ => return Err("--ads must be allowed or held".into()),
+            };
+        }
+        if let Some(hosts) = self.banned_referrers {
+            let hosts = signals::banned_referrers(&hosts).map_err(about("--banned-referrers"))?;
+            after.signals.banned_referrers = hosts;
+        }
+        if let Some(most) = self.hourly_sales {
+            after.signals.hourly_sales = signals::hourly_sales(&most).map_err(about("--hourly-sales"))?;
         }
         Ok(after)
     }

@@ -131,6 +131,7 @@
     if (!isNew && !known && !asks) return ready()
     const told = await send('t/click', {
       page: location.origin + location.pathname, from: document.referrer.split('?')[0], query,
+      names: [...landed.keys()].join().slice(0, 999),
       click: named || (hasCode ? undefined : known),
     })
     if (told.wait) return hold()

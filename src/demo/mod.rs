@@ -3,6 +3,7 @@
 
 mod cast;
 mod payments;
+mod reviews;
 
 use std::sync::Arc;
 
@@ -155,6 +156,7 @@ impl Year {
             }
         }
         self.app.clock.set(self.today);
+        self.have_to_look(tx, &members).await?;
         self.settle_statuses(tx, &members).await?;
         // Only now, so that nobody is sent a year of mails.
         if let Some(first) = members.first() {

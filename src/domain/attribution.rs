@@ -3,6 +3,7 @@
 use super::{
     affiliate::{Status, words},
     id::{AffiliateId, ClickId},
+    signals::Own,
     time::Time,
 };
 
@@ -15,6 +16,7 @@ pub struct Named {
     pub code: String,
     /// A rate of their own may stand in for the program's.
     pub has_own_rate: bool,
+    pub own: Own,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +65,43 @@ words! {
     /// Who keeps a customer for whom there is new evidence: who brought them last, or first.
     Touch as Touch { Last = "last", First = "first" }
     "must be one of last, first"
+}
+
+impl By {
+    /// What spoke for the affiliate, for the merchant.
+    pub const fn evidence(self) -> &'static str {
+        match self {
+            Self::Click => "The click that led to the sale",
+            Self::Code => "The referral code that came with the sale",
+            Self::CodeAfterExpiredClick => "The referral code; the click was too old to count",
+            Self::Coupon => "The coupon that came with the sale",
+            Self::Customer => "The customer, who was brought by this affiliate before",
+        }
+    }
+}
+
+/// Who else was named, and by what: `("link", name)`, `("coupon", name)`.
+pub type Other = (&'static str, String);
+
+/// By which rule a sale was credited, for the merchant: what decided, and against whom.
+pub fn why(by: By, code: &str, coupon: Option<&str>, others: &[Other]) -> String {
+    let won = match by {
+        By::Click => "The click decided.".to_owned(),
+        By::Code => format!("The code {code} decided."),
+        By::CodeAfterExpiredClick => format!("The code {code} decided, because the click was too old to count."),
+        By::Coupon => format!("The coupon {} decided.", coupon.unwrap_or("that came with it")),
+        By::Customer => "The customer had been brought by them before.".to_owned(),
+    };
+    let lost: Vec<_> = others.iter().map(|(what, name)| format!("the {what} was {name}’s")).collect();
+    if lost.is_empty() {
+        return won;
+    }
+    let rule = match by {
+        By::Coupon => "A coupon counted before a link",
+        By::Customer => "Who brought a customer first kept them",
+        By::Click | By::Code | By::CodeAfterExpiredClick => "A link counted before a coupon",
+    };
+    format!("{won} {rule}: {}.", lost.join(", "))
 }
 
 impl Touch {
@@ -196,8 +235,20 @@ mod tests {
     const DAYS: i64 = 60;
     const TERMS: Terms = Terms::new(DAYS);
 
+    #[test]
+    fn who_won_and_by_which_rule_is_told() {
+        let others = [("link", "Ben".to_owned())];
+        assert_eq!(why(By::Click, "ANNA", None, &[]), "The click decided.");
+        assert_eq!(
+            why(By::Coupon, "ANNA", Some("SAVE10"), &others),
+            "The coupon SAVE10 decided. A coupon counted before a link: the link was Ben’s."
+        );
+        assert!(why(By::Customer, "ANNA", None, &others).ends_with("kept them: the link was Ben’s."));
+        assert!(why(By::Click, "ANNA", Some("X"), &[("coupon", "Ben".to_owned())]).contains("before a coupon"));
+    }
+
     fn named(raw: i64, status: Status) -> Named {
-        Named { affiliate: Id::new(raw), status, code: format!("CODE{raw}"), has_own_rate: false }
+        Named { affiliate: Id::new(raw), status, code: format!("CODE{raw}"), has_own_rate: false, own: Own::default() }
     }
 
     fn active(raw: i64) -> Named {

@@ -1,6 +1,6 @@
 //! E-mail addresses: plausible, echoed as given, compared lower-cased.
 
-use std::fmt;
+use std::{collections::HashSet, fmt, sync::LazyLock};
 
 use super::{Issue, text};
 
@@ -25,6 +25,37 @@ impl Email {
     /// What two spellings of one address share.
     pub fn key(&self) -> String {
         self.0.to_lowercase()
+    }
+}
+
+/// What the spellings of one mailbox share: upper and lower case, what is after a plus sign (which nearly every server
+/// leaves out, and none gives to somebody else), and where the provider says that they mean nothing, dots.
+pub fn mailbox(address: &str) -> String {
+    let address = address.trim().to_lowercase();
+    let Some((local, domain)) = address.rsplit_once('@') else { return address };
+    let local = local.split_once('+').map_or(local, |(before, _)| before);
+    match domain {
+        "gmail.com" | "googlemail.com" => format!("{}@gmail.com", local.replace('.', "")),
+        "proton.me" | "protonmail.com" | "pm.me" => format!("{}@proton.me", local.replace(['.', '-', '_'], "")),
+        "icloud.com" | "me.com" | "mac.com" => format!("{local}@icloud.com"),
+        _ => format!("{local}@{domain}"),
+    }
+}
+
+/// Who gives addresses away for ten minutes: the list of <https://github.com/FGRibreau/mailchecker> (MIT), which its
+/// crate carries. Looked up by hash, because the crate's own check compares all of them.
+static DISPOSABLE: LazyLock<HashSet<&'static str>> = LazyLock::new(|| mailchecker::blacklist().into_iter().collect());
+
+/// The domain of that list that the address is at or below, if it is at one.
+pub fn disposable(address: &str) -> Option<&'static str> {
+    let (_, domain) = address.trim().rsplit_once('@')?;
+    let domain = domain.to_ascii_lowercase();
+    let mut at = domain.as_str();
+    loop {
+        if let Some(known) = DISPOSABLE.get(at) {
+            return Some(known);
+        }
+        at = at.split_once('.')?.1;
     }
 }
 
@@ -92,6 +123,28 @@ mod tests {
         }
         assert!(Email::parse(&format!("{}@b.co", "a".repeat(65))).is_err());
         assert!(Email::parse(&format!("a@{}.co", "b.".repeat(200))).is_err());
+    }
+
+    #[test]
+    fn one_mailbox_has_many_spellings() {
+        for (one, other) in [
+            ("Jo.Smith+shop@GMail.com", "josmith@googlemail.com"),
+            ("a-b_c@proton.me", "abc@pm.me"),
+            ("jo@me.com", "JO@icloud.com"),
+            (" jo+x+y@shop.example", "jo@shop.example"),
+        ] {
+            assert_eq!(mailbox(one), mailbox(other));
+        }
+        assert_ne!(mailbox("jo.smith@shop.example"), mailbox("josmith@shop.example"));
+    }
+
+    #[test]
+    fn throwaway_addresses_are_known_with_what_is_below_them() {
+        assert_eq!(disposable("x@Mailinator.com "), Some("mailinator.com"));
+        assert_eq!(disposable("x@a.b.mailinator.com"), Some("mailinator.com"));
+        for address in ["x@gmail.com", "x@notmailinator.example", "x@com", "x", "", "@", "x@büro.example"] {
+            assert_eq!(disposable(address), None, "{address}");
+        }
     }
 
     #[test]

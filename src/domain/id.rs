@@ -48,6 +48,7 @@ kinds! {
     Affiliate "aff_" "affiliateId" "affiliate";
     AffiliateInvitation "ainv_" "invitationId" "invitation";
     Batch "batch_" "batchId" "decision";
+    Claim "claim_" "claimId" "claim";
     Click "click_" "clickId" "click";
     Commission "comm_" "commissionId" "commission";
     Conversion "conv_" "conversionId" "conversion";
@@ -68,6 +69,7 @@ pub type AccountId = Id<Account>;
 pub type AffiliateId = Id<Affiliate>;
 pub type AffiliateInvitationId = Id<AffiliateInvitation>;
 pub type BatchId = Id<Batch>;
+pub type ClaimId = Id<Claim>;
 pub type ClickId = Id<Click>;
 pub type CommissionId = Id<Commission>;
 pub type ConversionId = Id<Conversion>;

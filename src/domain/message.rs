@@ -18,6 +18,7 @@ words! {
         ApplicationRejected = "application_rejected",
         NewCommission = "new_commission",
         CommissionRejected = "commission_rejected",
+        ClaimAnswered = "claim_answered",
         PaymentDetailsChanged = "payment_details_changed",
         PayoutPaid = "payout_paid",
         PayoutDue = "payout_due",

@@ -8,6 +8,7 @@ use super::{
     id::{ClickId, ProgramId},
     money::{Currency, Rate},
     rules::Rule,
+    signals,
 };
 
 pub const DEFAULT_ATTRIBUTION_DAYS: i64 = 60;
@@ -33,6 +34,8 @@ pub struct Program {
     pub landing_url: Option<Url>,
     /// Where deep links may lead: these hosts and what is below them.
     pub domains: Vec<String>,
+    /// What holds a commission for review.
+    pub signals: signals::Settings,
     /// What sales earn where that is not the rate alone.
     pub rules: Vec<Rule>,
 }
@@ -139,6 +142,7 @@ impl Difference {
 /// What a change of settings changes.
 pub fn differences(before: &Program, after: &Program) -> Vec<Difference> {
     let words = |program: &Program| {
+        let [ads, referrers, hourly] = program.signals.in_words();
         [
             ("Name", program.name.clone()),
             ("Commission", program.rate.to_string()),
@@ -150,6 +154,9 @@ pub fn differences(before: &Program, after: &Program) -> Vec<Difference> {
             ("Customers", if program.new_customers_only { "new ones only" } else { "all" }.into()),
             ("Landing page", program.landing_url.as_ref().map_or("none".into(), ToString::to_string)),
             ("Allowed domains", if program.domains.is_empty() { "none".into() } else { program.domains.join(", ") }),
+            ads,
+            referrers,
+            hourly,
         ]
     };
     Difference::between(words(before), words(after))
@@ -221,10 +228,12 @@ mod tests {
             currency: Currency::parse("USD").unwrap(),
             rate: DEFAULT_RATE,
             rules: Vec::new(),
+            signals: signals::Settings::default(),
             touch: Touch::Last,
             bound_days: None,
             coupon_wins: true,
             new_customers_only: false,
+            hold_days: 0,
             attribution_days: DEFAULT_ATTRIBUTION_DAYS,
             landing_url: Some(landing_url("https://acme.example/start").unwrap()),
             domains: domains("acme.example, shop.test").unwrap(),

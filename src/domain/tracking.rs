@@ -85,10 +85,82 @@ fn is_kept(name: &str) -> bool {
     name.starts_with("utm_") || SUB_IDS.contains(&name)
 }
 
-/// The landing page as it is kept: without its query, which may hold anything, but with `utm_*` and sub ids.
+/// By which ad networks mark the visitors that they were paid for. Facebook marks all that leave it, so of those only
+/// where the address calls itself paid for.
+const AD_PARAMETERS: [&str; 14] = [
+    "gclid",
+    "gbraid",
+    "wbraid",
+    "dclid",
+    "gad_source",
+    "gad_campaignid",
+    "msclkid",
+    "ttclid",
+    "twclid",
+    "li_fat_id",
+    "rdt_cid",
+    "epik",
+    "sccid",
+    "yclid",
+];
+const FACEBOOK: &str = "fbclid";
+const PAID_MEDIA: [&str; 14] = [
+    "cpc",
+    "ppc",
+    "cpm",
+    "cpv",
+    "cpa",
+    "paid",
+    "paidsearch",
+    "paid-search",
+    "paid_search",
+    "paidsocial",
+    "paid-social",
+    "paid_social",
+    "display",
+    "retargeting",
+];
+/// Under which name a kept landing page tells by which parameter an ad was known; its value is about a person.
+pub const AD: &str = "ad";
+
+/// The parameter by which the address shows that an ad led to it.
+fn ad_parameter(query: &[(String, String)]) -> Option<&'static str> {
+    let has = |name: &str| query.iter().any(|(key, value)| key.eq_ignore_ascii_case(name) && !value.is_empty());
+    let named = AD_PARAMETERS.into_iter().find(|name| has(name));
+    named.or_else(|| (has(FACEBOOK) && paid_medium(query).is_some()).then_some(FACEBOOK))
+}
+
+/// Those of a landing address' parameters that an ad network sets, by their names alone: that one is there says what
+/// there is to know.
+pub fn ad_marks(names: &str) -> impl Iterator<Item = (String, String)> {
+    let marks = AD_PARAMETERS.into_iter().chain([FACEBOOK]);
+    marks
+        .filter(|mark| names.split(',').any(|name| name.eq_ignore_ascii_case(mark)))
+        .map(|mark| (mark.into(), "yes".into()))
+}
+
+fn paid_medium(query: &[(String, String)]) -> Option<&'static str> {
+    let (_, medium) = query.iter().find(|(name, _)| name == "utm_medium")?;
+    PAID_MEDIA.into_iter().find(|word| medium.trim().eq_ignore_ascii_case(word))
+}
+
+/// By what a kept landing page shows that an ad was paid for to bring the visitor.
+pub fn paid_ad(landing: &str) -> Option<String> {
+    let (_, query) = told(landing);
+    let marked = query.iter().find(|(name, _)| name == AD).and_then(|(_, value)| {
+        AD_PARAMETERS.into_iter().chain([FACEBOOK]).find(|name| name == value).map(str::to_owned)
+    });
+    marked.or_else(|| paid_medium(&query).map(|medium| format!("utm_medium={medium}")))
+}
+
+/// The landing page as it is kept: without its query, which may hold anything, but with `utm_*` and sub ids, and
+/// whether an ad led to it.
 /// Of a link that is followed through the portal there is no page, only these.
 pub fn landing(page: Option<&str>, query: &[(String, String)]) -> Option<String> {
     let mut kept = form_urlencoded::Serializer::new(String::new());
+    if let Some(ad) = ad_parameter(query) {
+        kept.append_pair(AD, ad);
+    }
     let mut seen: Vec<&str> = Vec::new();
     for (name, value) in query.iter().filter(|(name, value)| is_kept(name) && !value.trim().is_empty()) {
         if name.len() <= PARAMETER_LENGTH && !seen.contains(&name.as_str()) {
@@ -202,6 +274,25 @@ mod tests {
         assert_eq!(landing(Some("javascript:alert(1)"), &[]), None);
         let long = landing(None, &query(&[("s1", &"é".repeat(9_000))])).unwrap();
         assert!(long.len() <= LANDING_LENGTH);
+    }
+
+    #[test]
+    fn a_paid_ad_is_told_by_its_name_and_without_whom_it_reached() {
+        for (pairs, kept, ad) in [
+            (vec![("gclid", "Cj0KCQ"), ("s1", "x")], Some("?ad=gclid&s1=x"), Some("gclid")),
+            (vec![("utm_medium", " CPC ")], Some("?utm_medium=+CPC+"), Some("utm_medium=cpc")),
+            (vec![("fbclid", "x"), ("utm_medium", "paid_social")], None, Some("fbclid")),
+            (vec![("fbclid", "x"), ("utm_medium", "social")], None, None),
+            (vec![("gclid", ""), ("s1", "x")], Some("?s1=x"), None),
+            (vec![("ad", "gclid"), ("s1", "x")], Some("?s1=x"), None),
+            (vec![("utm_medium", "email")], None, None),
+        ] {
+            let landing = landing(None, &query(&pairs)).unwrap();
+            assert!(kept.is_none_or(|kept| kept == landing), "{landing}");
+            assert_eq!(paid_ad(&landing).as_deref(), ad, "{landing}");
+        }
+        assert_eq!(paid_ad("https://shop.example/"), None);
+        assert_eq!(paid_ad("?ad=%3Cscript%3E"), None);
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub async fn create(
         reason: Some(reason),
         payable_at: act.now,
         explanation: None,
+        held_for: None,
     };
     commissions::create(tx, &new).await?;
     let entry = ledger::NewEntry {

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         affiliate::Status,
         application::{Answer, Settings},
-        email::Email,
+        email::{self, Email},
         message::Kind,
         one_time_link::Purpose,
     },
@@ -96,18 +96,11 @@ pub async fn apply(tx: &mut Tx, act: &Act, new: &NewApplication) -> Result<Optio
         answers: &new.answers,
         terms_version: new.terms_version,
         ip_hash: new.ip_hash,
-        is_disposable: is_disposable(&new.email),
+        is_disposable: email::disposable(new.email.as_str()).is_some(),
     };
     applications::create(tx, row).await?;
     mails::enqueue(tx, &act.ids, act.now, mail(Kind::ConfirmApplication, link.raw())).await?;
     Ok(Some(link))
-}
-
-/// Whether the address is at one of those who give addresses away for ten minutes.
-fn is_disposable(email: &Email) -> bool {
-    let domain = email.as_str().rsplit_once('@').map_or("", |(_, domain)| domain);
-    // The list's own check refuses what it cannot read too.
-    domain.is_ascii() && !mailchecker::is_valid(&format!("somebody@{}", domain.to_ascii_lowercase()))
 }
 
 /// Makes the applicant an affiliate: active, or pending until somebody decides.

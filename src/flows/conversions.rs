@@ -13,9 +13,12 @@ use crate::{
         money::Money,
         products,
         rules::{self, Earning},
+        signals::{self, Signal},
     },
     store::{
-        Tx, clicks, codes,
+        Tx,
+        clicks::{self, Seen},
+        codes,
         commissions::{self, NewCommission},
         conversions::{self, Conversion, NewConversion},
         coupons,
@@ -67,6 +70,8 @@ pub enum Decided {
 /// What recording a sale makes.
 pub struct New {
     pub conversion: Conversion,
+    /// What holds its commission for review.
+    pub signals: Vec<Signal>,
     earning: Earning,
     customer: Option<Known>,
     is_repeat: bool,
@@ -91,7 +96,8 @@ pub async fn decide(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Decided, Refu
         Some(keys) => customers::find(tx, act.program.id, keys).await?,
         None => None,
     };
-    let credit = credit(tx, act, sale, customer.as_ref()).await?;
+    let (credit, seen) = credit(tx, act, sale, customer.as_ref()).await?;
+    let signals = signals(tx, act, sale, &credit, seen.as_ref()).await?;
     let own = if credit.to.has_own_rate { rates::of(tx, credit.to.affiliate).await? } else { Vec::new() };
     let (is_repeat, earning) = priced(act, sale, credit.to.affiliate, customer.as_ref(), &own);
     let conversion = Conversion {
@@ -107,7 +113,7 @@ pub async fn decide(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Decided, Refu
         refunded_minor: 0,
         created_at: act.now,
     };
-    Ok(Decided::New(Box::new(New { conversion, earning, customer, is_repeat })))
+    Ok(Decided::New(Box::new(New { conversion, signals, earning, customer, is_repeat })))
 }
 
 /// Whether it is a customer's first sale or one more, and what it earns.
@@ -134,9 +140,43 @@ fn priced(
     (facts.is_repeat(), rules::earn(rules::Rates { program: act.program.rate, own }, rules, facts))
 }
 
-async fn credit(tx: &mut Tx, act: &Act, sale: &Sale, customer: Option<&Known>) -> Result<Attribution, Refusal> {
+/// What about the sale somebody should look at. All that it takes was read to credit it, but for the pace of who
+/// sells more than the program's number, where it has one.
+async fn signals(
+    tx: &mut Tx,
+    act: &Act,
+    sale: &Sale,
+    credit: &Attribution,
+    seen: Option<&Seen>,
+) -> Result<Vec<Signal>, Refusal> {
+    let settings = &act.program.signals;
+    let is_rush = match settings.hourly_sales {
+        Some(most) => {
+            let first = conversions::nth_last(tx, credit.to.affiliate, most).await?;
+            first.is_some_and(|first| first.time().plus_seconds(3_600) > act.now)
+        }
+        None => false,
+    };
+    let is_evidence = |seen: &&Seen| seen.affiliate_id == credit.to.affiliate && credit.by != By::CodeAfterExpiredClick;
+    let click = seen.filter(is_evidence).map(|seen| signals::Clicked {
+        network: seen.ip_hash,
+        landing: seen.landing.as_deref(),
+        source: seen.source.as_deref(),
+    });
+    let customer_email = sale.customer.as_ref().and_then(|customer| customer.email.as_deref());
+    let facts = signals::Facts { own: &credit.to.own, customer_email, click, is_rush };
+    Ok(signals::of(&facts, settings))
+}
+
+/// Whose the sale is, and what its click told.
+async fn credit(
+    tx: &mut Tx,
+    act: &Act,
+    sale: &Sale,
+    customer: Option<&Known>,
+) -> Result<(Attribution, Option<Seen>), Refusal> {
     let terms = act.program.terms();
-    let click = click(tx, act, sale).await?;
+    let (click, seen) = click(tx, act, sale).await?.unzip();
     let code = match code(tx, act, sale).await {
         // Only a valid code stands in for a click that is too old, so it is the click that is refused.
         Err(Refusal::NotFound(_))
@@ -157,7 +197,7 @@ async fn credit(tx: &mut Tx, act: &Act, sale: &Sale, customer: Option<&Known>) -
     let has_unknown_coupon = sale.coupon.is_some() && coupon.is_none();
     match attribution::decide(Evidence { click, code, coupon, customer }, terms, act.now) {
         Err(attribution::Refusal::NoEvidence) if has_unknown_coupon => Err(Refusal::NotFound("coupon")),
-        decided => Ok(decided?),
+        decided => Ok((decided?, seen)),
     }
 }
 
@@ -170,7 +210,7 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
     if let Some(keys) = &keys {
         customers::lock(tx, act.program.id, keys).await?;
     }
-    let New { mut conversion, earning, customer, is_repeat } = match decide(tx, act, &sale).await? {
+    let New { mut conversion, signals, earning, customer, is_repeat } = match decide(tx, act, &sale).await? {
         Decided::Known(known) => return Ok((known, false)),
         Decided::New(new) => *new,
     };
@@ -199,7 +239,7 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
         let known = known.ok_or(Refusal::NotFound("conversion"))?;
         return same_again(tx, act, &sale, known).await.map(|known| (known, false));
     }
-    earn(tx, act, &row.conversion, &earning).await?;
+    earn(tx, act, &row.conversion, &earning, &signals).await?;
     Ok((row.conversion, true))
 }
 
@@ -224,7 +264,7 @@ async fn bought(
     Ok(id)
 }
 
-async fn earn(tx: &mut Tx, act: &Act, sale: &Conversion, earning: &Earning) -> Result<(), Refusal> {
+async fn earn(tx: &mut Tx, act: &Act, sale: &Conversion, earning: &Earning, signals: &[Signal]) -> Result<(), Refusal> {
     let commission = NewCommission {
         id: act.id(),
         program: act.program.id,
@@ -238,6 +278,7 @@ async fn earn(tx: &mut Tx, act: &Act, sale: &Conversion, earning: &Earning) -> R
         reason: None,
         payable_at: sale.created_at.plus_days(act.program.hold_days),
         explanation: earning.explanation(),
+        held_for: signals::written(signals),
     };
     commissions::create(tx, &commission).await?;
     let entry = ledger::NewEntry {
@@ -275,17 +316,18 @@ async fn same_again(tx: &mut Tx, act: &Act, sale: &Sale, known: Conversion) -> R
         let code_decides = click.is_none() || known.attributed_by == By::CodeAfterExpiredClick;
         // A coupon or the customer decided against what was named, or there was nothing else.
         let decided_otherwise = matches!(known.attributed_by, By::Coupon | By::Customer) || names_nobody;
-        decided_otherwise || named(click.map(|click| click.by)) || (code_decides && named(code))
+        decided_otherwise || named(click.map(|(click, _)| click.by)) || (code_decides && named(code))
     };
     if is_same { Ok(known) } else { Err(Refusal::field("orderId", "is already recorded for another affiliate")) }
 }
 
-async fn click(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Option<Click>, Refusal> {
+async fn click(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Option<(Click, Seen)>, Refusal> {
     let Some(id) = sale.click else { return Ok(None) };
     let unknown = Refusal::NotFound("click");
-    let Some(affiliate) = clicks::affiliate(tx, act.program.id, id).await? else { return Err(unknown) };
-    let by = codes::named_by_id(tx, act.program.id, affiliate).await?;
-    Ok(Some(Click { id, by: by.ok_or(unknown)? }))
+    let bans_referrers = !act.program.signals.banned_referrers.is_empty();
+    let Some(seen) = clicks::seen(tx, act.program.id, id, bans_referrers).await? else { return Err(unknown) };
+    let by = codes::named_by_id(tx, act.program.id, seen.affiliate_id).await?;
+    Ok(Some((Click { id, by: by.ok_or(unknown)? }, seen)))
 }
 
 async fn code(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Option<Named>, Refusal> {

@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod adjustments;
 pub mod affiliates;
 pub mod applications;
+pub mod claims;
 pub mod commissions;
 pub mod conversions;
 pub mod coupons;

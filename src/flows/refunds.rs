@@ -133,6 +133,7 @@ async fn move_back(
                 reason: None,
                 payable_at: act.now,
                 explanation: None,
+                held_for: None,
             };
             commissions::create(tx, &line).await?;
             totals::count_commission(tx, sale.affiliate_id, Status::Approved, 1, -amount).await?;

@@ -7,16 +7,16 @@ use super::{
     Error,
     inert::{Line, Words},
     messages::{
-        AffiliateInvitation, Amount, ApplicationApproved, ApplicationReceived, ApplicationRejected, CommissionRejected,
-        ConfirmApplication, ConfirmEmail, EmailChanged, NewCommission, PasswordChanged, PaymentDetailsChanged,
-        PayoutDue, PayoutFailed, PayoutPaid, RateChanged, ResetPassword, Shell, SignInLink, TeamInvitation,
-        TwoStepChanged, WeeklyDigest, Written,
+        AffiliateInvitation, Amount, ApplicationApproved, ApplicationReceived, ApplicationRejected, ClaimAnswered,
+        CommissionRejected, ConfirmApplication, ConfirmEmail, EmailChanged, NewCommission, PasswordChanged,
+        PaymentDetailsChanged, PayoutDue, PayoutFailed, PayoutPaid, RateChanged, ResetPassword, Shell, SignInLink,
+        TeamInvitation, TwoStepChanged, WeeklyDigest, Written,
     },
 };
 use crate::{
     app::App,
     domain::{
-        affiliate,
+        affiliate, claim,
         commission::Status,
         id::{CommissionId, Id},
         message::Kind,
@@ -24,13 +24,14 @@ use crate::{
         payout::{self, LineStatus},
         program::Program,
         role::Role,
+        time::Time,
     },
     flows::{mails::unsubscribe_token, one_time_links},
     store::{
         Tx,
         accounts::{self, Account},
         affiliates::{self, Summary},
-        audit, commissions,
+        audit, claims, commissions,
         mail_preferences::{self, Recipient},
         mails::Mail,
         one_time_links::{self as links, Link, LinkId},
@@ -190,6 +191,7 @@ impl<'a> Composing<'a> {
             }
             Kind::NewCommission => return self.new_commission(tx).await,
             Kind::CommissionRejected => return self.commission_rejected(tx).await,
+            Kind::ClaimAnswered => return self.claim_answered(tx).await,
             Kind::WeeklyDigest => return self.weekly_digest(tx).await,
         };
         Ok(written?)
@@ -319,6 +321,26 @@ impl<'a> Composing<'a> {
             amount: Amount(program.currency.of(rejected.amount_minor)),
             sale: Amount(program.currency.of(rejected.sale_minor)),
             reason: deed.reason.as_deref().and_then(Words::new),
+        };
+        Ok(message.write()?)
+    }
+
+    async fn claim_answered(&self, tx: &mut Tx) -> Result<Written, Stop> {
+        const NO_ANSWER: Stop = Stop::Dropped("there is no such answer");
+        let program = self.program()?;
+        let claim = claims::by_id(tx, program.id, Id::new(self.mail.cause_id)).await?.ok_or(NO_ANSWER)?;
+        let credited = match claim.conversion_id {
+            Some(sale) => commissions::of_sale(tx, program.id, sale).await?,
+            None => None,
+        };
+        let day = claim.day.map(|day| format!("of {}", Time::from_ms(0).plus_days(day).date()));
+        let message = ClaimAnswered {
+            shell: self.shell.clone(),
+            what: Line::new(&claim.order_id.or(day).unwrap_or_default()),
+            is_accepted: claim.status == claim::Status::Accepted,
+            amount: credited.map(|found| Amount(program.currency.of(found.original_minor))),
+            answer: claim.answer.as_deref().and_then(Words::new),
+            claims: self.at("earnings/claims")?,
         };
         Ok(message.write()?)
     }

@@ -107,6 +107,9 @@ messages! {
     CommissionRejected("mail/commission_rejected.subject", "mail/commission_rejected.txt", "mail/commission_rejected.html") {
         earnings: Url, amount: Amount, sale: Amount, reason: Option<Words>,
     }
+    ClaimAnswered("mail/claim_answered.subject", "mail/claim_answered.txt", "mail/claim_answered.html") {
+        what: Line, is_accepted: bool, amount: Option<Amount>, answer: Option<Words>, claims: Url,
+    }
     PaymentDetailsChanged("mail/payment_details_changed.subject", "mail/payment_details_changed.txt", "mail/payment_details_changed.html") {
         settings: Url,
     }

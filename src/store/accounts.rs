@@ -92,6 +92,11 @@ pub async fn by_email(tx: &mut Tx, email: &Email) -> Result<Option<Account>, Err
     )
 }
 
+/// Remembers from where they signed in, by the keyed hash of the address.
+pub async fn signed_in_from(tx: &mut Tx, id: AccountId, ip_hash: i64) -> Result<(), Error> {
+    execute!(tx, "UPDATE accounts SET ip_hash = $2 WHERE id = $1", id, ip_hash).map(drop)
+}
+
 pub async fn by_id(tx: &mut Tx, id: AccountId) -> Result<Option<Account>, Error> {
     fetch_optional!(Account, tx, "SELECT id, email, name, password_hash FROM accounts WHERE id = $1", id)
 }

@@ -119,6 +119,35 @@ pub async fn affiliate(tx: &mut Tx, program: ProgramId, click: ClickId) -> Resul
 }
 
 row! {
+    /// A click as evidence of a sale.
+    #[derive(Debug)]
+    pub struct Seen {
+        pub affiliate_id: AffiliateId,
+        pub ip_hash: Option<i64>,
+        pub landing: Option<String>,
+        pub source: Option<String>,
+    }
+}
+
+/// As [`affiliate`], with what the click told: where it came from only if somebody looks at that.
+///
+/// # Errors
+/// The database's.
+pub async fn seen(tx: &mut Tx, program: ProgramId, click: ClickId, with_source: bool) -> Result<Option<Seen>, Error> {
+    fetch_optional!(
+        Seen,
+        tx,
+        "SELECT c.affiliate_id, c.ip_hash, l.text AS landing, s.text AS source
+         FROM clicks c JOIN affiliates a ON a.id = c.affiliate_id LEFT JOIN texts l ON l.id = c.landing_id
+           LEFT JOIN texts s ON s.id = CASE WHEN $3 THEN c.source_id END
+         WHERE c.id = $1 AND a.program_id = $2",
+        click,
+        program,
+        with_source
+    )
+}
+
+row! {
     /// What a click told of where it came from.
     #[derive(Debug, Default, Clone)]
     pub struct Origin {

@@ -1,11 +1,12 @@
 //! Referral codes. One is an affiliate's current code; those given up stay theirs and nobody else's.
 
-use super::{Error, Tx, execute, fetch_optional};
+use super::{Error, Tx, execute, fetch_optional, row};
 use crate::domain::{
     affiliate::Status,
     attribution::Named,
     code::Code,
     id::{AffiliateId, ProgramId},
+    signals::Own,
     time::Time,
 };
 
@@ -51,10 +52,32 @@ pub async fn current(tx: &mut Tx, affiliate: AffiliateId) -> Result<Option<Strin
     Ok(row.map(|(code,)| code))
 }
 
-type Row = (AffiliateId, Status, String, bool);
+row! {
+    pub struct Row {
+        pub id: AffiliateId,
+        pub status: Status,
+        pub code: String,
+        pub has_own_rate: bool,
+        pub email: String,
+        pub payment_details: Option<String>,
+        pub account_email: Option<String>,
+        pub ip_hash: Option<i64>,
+    }
+}
 
-fn named((affiliate, status, code, has_own_rate): Row) -> Named {
-    Named { affiliate, status, code, has_own_rate }
+fn named(row: Row) -> Named {
+    Named {
+        affiliate: row.id,
+        status: row.status,
+        code: row.code,
+        has_own_rate: row.has_own_rate,
+        own: Own {
+            email: row.email,
+            payment: row.payment_details,
+            account_email: row.account_email,
+            network: row.ip_hash,
+        },
+    }
 }
 
 /// The affiliate that a code or alias names.
@@ -62,8 +85,9 @@ pub async fn owner(tx: &mut Tx, program: ProgramId, code: &Code) -> Result<Optio
     let row = fetch_optional!(
         Row,
         tx,
-        "SELECT a.id, a.status, now.code, a.has_own_rate
+        "SELECT a.id, a.status, now.code, a.has_own_rate, a.email, a.payment_details, o.email AS account_email, o.ip_hash
          FROM codes c JOIN affiliates a ON a.id = c.affiliate_id JOIN codes now ON now.affiliate_id = a.id AND now.is_current
+           LEFT JOIN accounts o ON o.id = a.account_id
          WHERE c.program_id = $1 AND c.code_key = $2",
         program,
         code.key()
@@ -76,7 +100,8 @@ pub async fn named_by_id(tx: &mut Tx, program: ProgramId, affiliate: AffiliateId
     let row = fetch_optional!(
         Row,
         tx,
-        "SELECT a.id, a.status, c.code, a.has_own_rate FROM affiliates a JOIN codes c ON c.affiliate_id = a.id AND c.is_current
+        "SELECT a.id, a.status, c.code, a.has_own_rate, a.email, a.payment_details, o.email AS account_email, o.ip_hash
+         FROM affiliates a JOIN codes c ON c.affiliate_id = a.id AND c.is_current LEFT JOIN accounts o ON o.id = a.account_id
          WHERE a.id = $2 AND a.program_id = $1",
         program,
         affiliate

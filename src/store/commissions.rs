@@ -34,6 +34,7 @@ row! {
         pub payable_at: Time,
         pub sale_minor: i64,
         pub explanation: Option<String>,
+        pub held_for: Option<String>,
     }
 }
 
@@ -52,6 +53,8 @@ pub struct NewCommission<'a> {
     pub payable_at: Time,
     /// JSON.
     pub explanation: Option<String>,
+    /// The signals that hold it for review.
+    pub held_for: Option<String>,
 }
 
 pub async fn create(tx: &mut Tx, new: &NewCommission<'_>) -> Result<(), Error> {
@@ -59,8 +62,8 @@ pub async fn create(tx: &mut Tx, new: &NewCommission<'_>) -> Result<(), Error> {
     execute!(
         tx,
         "INSERT INTO commissions (id, program_id, affiliate_id, conversion_id, kind, amount_minor, original_minor,
-           rate_bps, status, refund_id, created_at, updated_at, approved_at, explanation, reason, payable_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14)",
+           rate_bps, status, refund_id, created_at, updated_at, approved_at, explanation, reason, payable_at, held_for)
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15)",
         new.id,
         new.program,
         new.affiliate,
@@ -74,7 +77,8 @@ pub async fn create(tx: &mut Tx, new: &NewCommission<'_>) -> Result<(), Error> {
         approved_at,
         &new.explanation,
         new.reason,
-        new.payable_at
+        new.payable_at,
+        &new.held_for
     )
     .map(drop)
 }
@@ -85,7 +89,7 @@ macro_rules! commission {
             "SELECT c.id, c.affiliate_id, a.status AS affiliate_status, c.conversion_id, s.order_id, c.kind,
                     c.amount_minor, c.original_minor, c.rate_bps, c.status, c.reason,
                     c.payout_line_id, c.refund_id, c.created_at, c.updated_at, c.approved_at,
-                    c.paid_at, c.payable_at, COALESCE(s.amount_minor, 0) AS sale_minor, c.explanation
+                    c.paid_at, c.payable_at, COALESCE(s.amount_minor, 0) AS sale_minor, c.explanation, c.held_for
              FROM commissions c LEFT JOIN conversions s ON s.id = c.conversion_id JOIN affiliates a ON a.id = c.affiliate_id ",
             $rest
         )
@@ -170,7 +174,7 @@ pub async fn page(
     }
 }
 
-/// Commissions above an id that approve themselves: their hold is over, their affiliate is active, and they are at most
+/// Commissions above an id that approve themselves: their hold is over, no signal holds them, their affiliate is active, and they are at most
 /// that much, where there is a most.
 pub async fn due(
     tx: &mut Tx,
@@ -184,7 +188,7 @@ pub async fn due(
         tx,
         "SELECT c.id FROM commissions c JOIN affiliates a ON a.id = c.affiliate_id
          WHERE c.program_id = $1 AND c.status = 'pending' AND c.id > $4 AND c.payable_at <= $2 AND c.amount_minor <= $3
-           AND a.status = 'active'
+           AND c.held_for IS NULL AND a.status = 'active'
          ORDER BY c.id LIMIT $5",
         program,
         now,
@@ -201,6 +205,19 @@ pub async fn count_pending(tx: &mut Tx, program: ProgramId, most: i64) -> Result
         (i64,),
         tx,
         "SELECT COUNT(*) FROM (SELECT id FROM commissions WHERE program_id = $1 AND status = 'pending' LIMIT $2) AS waiting",
+        program,
+        most
+    )?;
+    Ok(count)
+}
+
+/// How many are held for review, counted up to `most`.
+pub async fn count_held(tx: &mut Tx, program: ProgramId, most: i64) -> Result<i64, Error> {
+    let (count,) = fetch_one!(
+        (i64,),
+        tx,
+        "SELECT COUNT(*) FROM (SELECT id FROM commissions
+           WHERE program_id = $1 AND status = 'pending' AND held_for IS NOT NULL LIMIT $2) AS held",
         program,
         most
     )?;

@@ -123,6 +123,72 @@ pub async fn page(
     }
 }
 
+row! {
+    /// What came with a sale besides what it keeps itself: whose the click and the coupon are, and the customer.
+    #[derive(Debug, Clone)]
+    pub struct Evidence {
+        pub coupon: Option<String>,
+        pub coupon_affiliate_id: Option<AffiliateId>,
+        pub coupon_affiliate: Option<String>,
+        pub click_affiliate_id: Option<AffiliateId>,
+        pub click_affiliate: Option<String>,
+        pub is_repeat: bool,
+        /// When the customer was first known.
+        pub known_at: Option<Time>,
+        /// Since when they belong to whom they belong to now.
+        pub bound_at: Option<Time>,
+    }
+}
+
+pub async fn evidence(tx: &mut Tx, id: ConversionId) -> Result<Option<Evidence>, Error> {
+    fetch_optional!(
+        Evidence,
+        tx,
+        "SELECT s.coupon, q.affiliate_id AS coupon_affiliate_id, qa.name AS coupon_affiliate,
+                c.affiliate_id AS click_affiliate_id, ca.name AS click_affiliate, s.is_repeat,
+                k.created_at AS known_at, k.bound_at
+         FROM conversions s LEFT JOIN customers k ON k.id = s.customer_id
+           LEFT JOIN clicks c ON c.id = s.click_id LEFT JOIN affiliates ca ON ca.id = c.affiliate_id
+           LEFT JOIN coupons q ON q.program_id = s.program_id AND q.code_key = LOWER(s.coupon)
+           LEFT JOIN affiliates qa ON qa.id = q.affiliate_id
+         WHERE s.id = $1",
+        id
+    )
+}
+
+/// Sales of that amount with ids from one to before another, newest first.
+pub async fn alike(
+    tx: &mut Tx,
+    program: ProgramId,
+    amount: i64,
+    from: ConversionId,
+    before: ConversionId,
+    limit: i64,
+) -> Result<Vec<Conversion>, Error> {
+    fetch_all!(
+        Conversion,
+        tx,
+        conversion!("WHERE program_id = $1 AND id >= $3 AND id < $4 AND amount_minor = $2 ORDER BY id DESC LIMIT $5"),
+        program,
+        amount,
+        from,
+        before,
+        limit
+    )
+}
+
+/// When the affiliate had that many sales, counted back from the latest: the first of them.
+pub async fn nth_last(tx: &mut Tx, affiliate: AffiliateId, count: i64) -> Result<Option<ConversionId>, Error> {
+    let row = fetch_optional!(
+        (ConversionId,),
+        tx,
+        "SELECT id FROM conversions WHERE affiliate_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2",
+        affiliate,
+        count - 1
+    )?;
+    Ok(row.map(|(id,)| id))
+}
+
 pub async fn refund(tx: &mut Tx, id: ConversionId, amount: i64) -> Result<(), Error> {
     execute!(tx, "UPDATE conversions SET refunded_minor = refunded_minor + $2 WHERE id = $1", id, amount).map(drop)
 }

@@ -31,6 +31,19 @@ pub async fn of_program(tx: &mut Tx, program: ProgramId, first: i64, last: i64) 
     )
 }
 
+/// An affiliate's days from `first` to `last` on which anything happened.
+pub async fn of_affiliate(tx: &mut Tx, affiliate: AffiliateId, first: i64, last: i64) -> Result<Vec<Day>, Error> {
+    fetch_all!(
+        Day,
+        tx,
+        "SELECT day, clicks, conversions, sales_minor, earned_minor FROM affiliate_days
+         WHERE affiliate_id = $1 AND day BETWEEN $2 AND $3 ORDER BY day",
+        affiliate,
+        first,
+        last
+    )
+}
+
 /// How many affiliates joined from one id to before another; ids carry their time.
 pub async fn joined(tx: &mut Tx, program: ProgramId, from: AffiliateId, before: AffiliateId) -> Result<i64, Error> {
     let (count,) = fetch_one!(

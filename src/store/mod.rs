@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod affiliates;
 pub mod applications;
 pub mod audit;
+pub mod claims;
 pub mod clicks;
 pub mod codes;
 pub mod commissions;

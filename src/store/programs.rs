@@ -6,6 +6,7 @@ use crate::domain::{
     id::ProgramId,
     money::{Currency, Rate},
     program::{self, Program},
+    signals,
     time::Time,
 };
 
@@ -24,6 +25,9 @@ row! {
         pub coupon_wins: bool,
         pub new_customers_only: bool,
         pub hold_days: i64,
+        pub ads_allowed: bool,
+        pub banned_referrers: String,
+        pub hourly_sales: Option<i64>,
     }
 }
 
@@ -39,6 +43,11 @@ impl TryFrom<ProgramRow> for Program {
             rate: Rate::from_basis_points(row.rate_bps),
             attribution_days: row.attribution_days,
             rules: Vec::new(),
+            signals: signals::Settings {
+                ads_allowed: row.ads_allowed,
+                banned_referrers: program::domains(&row.banned_referrers).map_err(corrupt)?,
+                hourly_sales: row.hourly_sales,
+            },
             touch: row.touch,
             bound_days: row.bound_days,
             coupon_wins: row.coupon_wins,
@@ -79,7 +88,8 @@ pub async fn update(tx: &mut Tx, program: &Program, now: Time) -> Result<(), Err
     execute!(
         tx,
         "UPDATE programs SET name = $2, rate_bps = $3, attribution_days = $4, landing_url = $5, domains = $6, updated_at = $7,
-           touch = $8, bound_days = $9, coupon_wins = $10, new_customers_only = $11, hold_days = $12
+           touch = $8, bound_days = $9, coupon_wins = $10, new_customers_only = $11,
+           ads_allowed = $12, banned_referrers = $13, hourly_sales = $14, hold_days = $15
          WHERE id = $1",
         program.id,
         &program.name,
@@ -92,6 +102,9 @@ pub async fn update(tx: &mut Tx, program: &Program, now: Time) -> Result<(), Err
         program.bound_days,
         program.coupon_wins,
         program.new_customers_only,
+        program.signals.ads_allowed,
+        program.signals.banned_referrers.join(","),
+        program.signals.hourly_sales,
         program.hold_days
     )
     .map(drop)
@@ -101,7 +114,8 @@ macro_rules! program {
     ($rest:literal) => {
         concat!(
             "SELECT id, slug, name, currency, rate_bps, attribution_days, landing_url, domains,
-                    touch, bound_days, coupon_wins, new_customers_only, hold_days FROM programs ",
+                    touch, bound_days, coupon_wins, new_customers_only, hold_days,
+                    ads_allowed, banned_referrers, hourly_sales FROM programs ",
             $rest
         )
     };

@@ -39,6 +39,16 @@ async fn named(tx: &mut Tx, program: ProgramId, provider: Provider, object: &str
     )
 }
 
+/// The payment that one of the providers knows by that name.
+pub async fn known(tx: &mut Tx, program: ProgramId, object: &str) -> Result<Option<(Provider, Payment)>, Error> {
+    for provider in Provider::ALL {
+        if let Some(payment) = named(tx, program, provider, object).await? {
+            return Ok(Some((provider, payment)));
+        }
+    }
+    Ok(None)
+}
+
 /// The one payment that has all these names, from now on if not before: what was known under some of them is known
 /// under all.
 pub async fn of(

@@ -18,6 +18,8 @@ pub enum Only {
     One(CommissionId),
     /// What was decided in one go.
     Batch(BatchId),
+    /// What signals hold for review, of everybody or of one affiliate.
+    Held(Option<AffiliateId>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,7 @@ row! {
         pub payable_at: Time,
         pub sale_minor: i64,
         pub explanation: Option<String>,
+        pub held_for: Option<String>,
     }
 }
 
@@ -61,7 +64,8 @@ macro_rules! line {
         concat!(
             "SELECT c.id, c.affiliate_id, a.name AS affiliate_name, a.status AS affiliate_status, s.order_id, c.kind,
                     c.amount_minor, c.original_minor, c.rate_bps, c.status, c.reason,
-                    c.payout_line_id IS NOT NULL AS is_in_payout, c.created_at, c.paid_at, c.payable_at, COALESCE(s.amount_minor, 0) AS sale_minor, c.explanation
+                    c.payout_line_id IS NOT NULL AS is_in_payout, c.created_at, c.paid_at, c.payable_at,
+                    COALESCE(s.amount_minor, 0) AS sale_minor, c.explanation, c.held_for
              FROM commissions c LEFT JOIN conversions s ON s.id = c.conversion_id JOIN affiliates a ON a.id = c.affiliate_id
              WHERE c.program_id = $1 AND ",
             $which,
@@ -118,6 +122,17 @@ macro_rules! matching {
                 newest,
                 limit,
                 id
+            ),
+            // With the index of those alone.
+            Only::Held(of) => fetch_all!(
+                $row,
+                $tx,
+                $text!("c.held_for IS NOT NULL AND c.status = $2 AND ($5 = 0 OR c.affiliate_id = $5)"),
+                $program,
+                status,
+                newest,
+                limit,
+                of.map_or(0, crate::domain::id::Id::raw)
             ),
             Only::Batch(id) => fetch_all!(
                 $row,

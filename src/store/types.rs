@@ -9,8 +9,8 @@ use sqlx::{
 };
 
 use crate::domain::{
-    affiliate, attribution, commission, id::Id, key, locale, look, message, money::Currency, one_time_link, payout,
-    providers, role, rules, standing, time::Time, tracking,
+    affiliate, attribution, claim, commission, id::Id, key, locale, look, message, money::Currency, one_time_link,
+    payout, providers, role, rules, standing, time::Time, tracking,
 };
 
 /// A type that is stored as another: how it becomes that, and how it comes back.
@@ -65,6 +65,7 @@ words!(
     affiliate::PaymentMethod,
     attribution::By,
     attribution::Touch,
+    claim::Status,
     commission::Status,
     commission::Kind,
     commission::Entry,

@@ -78,6 +78,7 @@ impl Told {
         let kind = match self.subject.split_once('_')?.0 {
             "aff" => "affiliates",
             "comm" => "commissions",
+            "claim" => "claims",
             _ => return None,
         };
         Some(format!("{kind}/{}", self.subject))
@@ -108,12 +109,13 @@ pub async fn name(tx: &mut Tx, actor: &str) -> Result<String, store::Error> {
 }
 
 /// What the page lets one choose: the nouns of actions.
-const ABOUT: [(&str, &str); 10] = [
+const ABOUT: [(&str, &str); 11] = [
     ("", "Everything"),
     ("affiliate", "Affiliates"),
     ("commission", "Commissions"),
     ("payout", "Payouts"),
     ("conversion", "Sales and refunds"),
+    ("claim", "Claims of missing sales"),
     ("coupon", "Coupons"),
     ("rule", "Commission rules"),
     ("program", "Settings"),

@@ -46,7 +46,7 @@ pub async fn create(
         form.wrong("code", "is not right, or was used before. Wait for the next one");
         return Ok(Reply::invalid(Challenge { next, form }));
     }
-    session::start(&session, &client, account, Some(app.clock.now())).await?;
+    session::start(&app, &session, &client, account, Some(app.clock.now())).await?;
     let to = local(&next).unwrap_or("/").to_owned();
     Ok(match notice {
         Some(notice) => Reply::done(to, notice),

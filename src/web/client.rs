@@ -40,6 +40,13 @@ pub struct Client {
     pub user_agent: Option<String>,
 }
 
+impl Client {
+    /// The address as it is stored.
+    pub fn ip_hash(&self, app: &App) -> Option<i64> {
+        self.address.map(|ip| app.secret.short_hash("ip", &ip.to_canonical().to_string()))
+    }
+}
+
 impl FromRequestParts<App> for Client {
     type Rejection = Failure;
 

@@ -18,7 +18,9 @@ use crate::{
         commission::{Kind, Status},
         id::{self, AffiliateId, CommissionId, ConversionId, PayoutLineId, RefundId},
         money::{Currency, Money, Rate},
-        rules, text,
+        rules,
+        signals::{self, Signal},
+        text,
         time::Time,
     },
     flows::commissions,
@@ -148,7 +150,26 @@ pub struct Explanation {
     pub(super) reversed_amount: Money,
     /// The same in a sentence.
     pub(super) sentence: String,
+    /// What holds it for review until somebody approves it; empty where nothing does.
+    pub(super) held_for: Vec<Held>,
     entries: Vec<Entry>,
+}
+
+/// A signal about a sale that a person should look at.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = HoldingSignal)]
+pub struct Held {
+    signal: signals::Kind,
+    /// The same in a sentence.
+    #[schema(example = "The customer’s e-mail address is the affiliate’s own.")]
+    pub(super) sentence: String,
+}
+
+impl From<&Signal> for Held {
+    fn from(signal: &Signal) -> Self {
+        Self { signal: signal.kind, sentence: signal.in_words() }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -251,6 +272,7 @@ pub(super) fn explain(found: &Commission, entries: Vec<ledger::Posted>, currency
         original_amount: original,
         reversed_amount: reversed,
         sentence,
+        held_for: signals::read(found.held_for.as_deref()).iter().map(Held::from).collect(),
         entries: entries.into_iter().map(entry).collect(),
     }
 }

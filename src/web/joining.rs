@@ -158,7 +158,7 @@ async fn go_in(
     match work.await {
         Ok(joined) => {
             if is_new {
-                session::start(&session, client, joined.account, Some(app.clock.now())).await?;
+                session::start(&app, &session, client, joined.account, Some(app.clock.now())).await?;
             }
             Ok(welcome(&session, &page, joined).await?.into_response())
         }

@@ -33,6 +33,7 @@ pub const MERCHANT: &[Group] = &[
             item("affiliates", "users", "Affiliates", Permission::Read),
             item("applications", "inbox", "Applications", Permission::Affiliates),
             item("commissions", "hand-coins", "Commissions", Permission::Read),
+            item("claims", "receipt-text", "Claims", Permission::Read),
             item("payouts", "wallet", "Payouts", Permission::Read),
             item("search", "search", "Search", Permission::Read),
         ],

@@ -17,6 +17,7 @@ pub mod caches;
 pub mod caller;
 mod challenge;
 mod chart;
+mod claims;
 mod client;
 mod commissions;
 mod confirm;
@@ -161,6 +162,10 @@ pages! {
         .route("/payouts/{id}/lines/{line}", get(desk::payouts::line).post(desk::payouts::decide_line))
         .route("/affiliates/{id}/view", post(affiliate::viewing::start))
         .route("/affiliates/{id}/view/end", post(affiliate::viewing::end))
+        .route("/claims", get(claims::index))
+        .route("/claims/{id}", get(claims::show))
+        .route("/claims/{id}/acceptance", post(claims::accept))
+        .route("/claims/{id}/refusal", post(claims::decline))
         .route("/settings", get(settings::index))
         .route("/rules", get(rules::index).post(rules::create))
         .route("/rules/{id}/end", post(rules::end))
@@ -202,7 +207,7 @@ pages! {
 
 /// An affiliate's pages.
 fn affiliate() -> Router<App> {
-    use affiliate::{earning, earnings, links, payouts, settings};
+    use affiliate::{claims, earning, earnings, links, payouts, settings};
     Router::new()
         .route("/home", get(home::show))
         .route("/links", get(links::index).post(links::create))
@@ -213,6 +218,7 @@ fn affiliate() -> Router<App> {
         .route("/earnings", get(earnings::index))
         .route("/earnings.csv", get(earnings::file))
         .route("/earnings/statement", get(earnings::statement))
+        .route("/earnings/claims", get(claims::index).post(claims::create))
         .route("/earnings/{id}", get(earning::show))
         .route("/payouts", get(payouts::index))
         .route("/payouts/request", post(payouts::ask))

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::{
     body::{self, Fields},
     caller::Tracks,
+    commissions::Held,
     failure::Failure,
     input::{self, FromFields, Input, Query},
     once::{self, Once},
@@ -180,6 +181,9 @@ pub struct Converted {
     order_id: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     timestamp: Time,
+    /// Of a dry run, where something would hold the commission for review: what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_for: Option<Vec<Held>>,
 }
 
 impl Converted {
@@ -192,6 +196,7 @@ impl Converted {
             commission: currency.of(sale.commission_minor),
             order_id: sale.order_id,
             timestamp: sale.created_at,
+            held_for: None,
         }
     }
 }
@@ -251,7 +256,10 @@ async fn preview(app: &App, act: &Act, promise: Option<&Once>, sale: &Sale) -> R
             let id = known.id;
             Converted::new(known, Some(id), act.program.currency)
         }
-        Decided::New(new) => Converted::new(new.conversion, None, act.program.currency),
+        Decided::New(new) => Converted {
+            held_for: Some(new.signals.iter().map(Held::from).collect()).filter(|held: &Vec<_>| !held.is_empty()),
+            ..Converted::new(new.conversion, None, act.program.currency)
+        },
     };
     Ok(Reply::data(converted))
 }

@@ -12,7 +12,10 @@ use crate::{
         key::{hash, hex},
         time::Time,
     },
-    store::accounts::Account,
+    store::{
+        self,
+        accounts::{self, Account},
+    },
 };
 
 /// When the person last gave a password or a code, in Unix milliseconds.
@@ -36,7 +39,17 @@ fn failed(error: tower_sessions::session::Error) -> Failure {
 ///
 /// # Errors
 /// When the session cannot be kept.
-pub async fn start(session: &Session, client: &Client, account: AccountId, proof: Option<Time>) -> Result<(), Failure> {
+pub async fn start(
+    app: &App,
+    session: &Session,
+    client: &Client,
+    account: AccountId,
+    proof: Option<Time>,
+) -> Result<(), Failure> {
+    if let Some(hash) = client.ip_hash(app) {
+        let noted = app.db.write(move |tx| Box::pin(accounts::signed_in_from(tx, account, hash)));
+        noted.await.map_err(|error: store::Error| Failure::from(error))?;
+    }
     // A new id at sign-in: one that somebody planted before is worth nothing.
     session.cycle_id().await.map_err(failed)?;
     let _ = session.remove_value(PENDING).await.map_err(failed)?;

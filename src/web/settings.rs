@@ -20,7 +20,7 @@ use crate::{
         money::{Money, Rate},
         payout,
         program::{self, Program},
-        text, tracking,
+        signals, text, tracking,
     },
     flows::{self, Refusal, programs},
     store::{self, audit, looks},
@@ -40,6 +40,7 @@ enum Part {
     Tracking,
     Attribution,
     Payouts,
+    Review,
 }
 
 pub struct PathPart(Part);
@@ -54,6 +55,7 @@ impl FromRequestParts<App> for PathPart {
             "tracking" => Part::Tracking,
             "attribution" => Part::Attribution,
             "payouts" => Part::Payouts,
+            "review" => Part::Review,
             _ => return Err(Failure::no_route()),
         };
         Ok(Self(part))
@@ -116,6 +118,7 @@ impl Page {
             Part::Tracking => "Links and attribution",
             Part::Attribution => "Who is credited",
             Part::Payouts => "Payouts",
+            Part::Review => "Held for review",
         }
     }
 }
@@ -145,6 +148,8 @@ pub async fn show(me: Configures, State(app): State<App>, PathPart(part): PathPa
     let (rate, days) = (program.rate.to_string(), program.attribution_days.to_string());
     let bound_days = program.bound_days.map_or(String::new(), |days| days.to_string());
     let (domains, parameters) = (program.domains.join(", "), tracking.parameters.join(", "));
+    let banned = program.signals.banned_referrers.join(", ");
+    let hourly = program.signals.hourly_sales.map_or(String::new(), |most| most.to_string());
     let mut form = vec![
         ("name", program.name.as_str()),
         ("commission", &rate),
@@ -154,6 +159,9 @@ pub async fn show(me: Configures, State(app): State<App>, PathPart(part): PathPa
         ("bound_days", &bound_days),
         ("coupons", if program.coupon_wins { "before" } else { "after" }),
         ("new_customers_only", if program.new_customers_only { "yes" } else { "" }),
+        ("ads_allowed", yes(program.signals.ads_allowed)),
+        ("banned_referrers", &banned),
+        ("hourly_sales", &hourly),
         ("domains", &domains),
         ("parameters", &parameters),
         ("consent", if tracking.needs_consent { "yes" } else { "" }),
@@ -256,6 +264,13 @@ fn read(before: &Program, part: Part, form: &mut Form) -> Option<Program> {
             (after.attribution_days, after.domains) = (days?, domains?);
         }
         Part::Payouts => after.hold_days = form.read("hold_days", payout::hold_days)?,
+        Part::Review => {
+            let banned_referrers = form.read("banned_referrers", signals::banned_referrers);
+            let hourly_sales = form.read("hourly_sales", signals::hourly_sales);
+            let ads_allowed = form.is_checked("ads_allowed");
+            after.signals =
+                signals::Settings { ads_allowed, banned_referrers: banned_referrers?, hourly_sales: hourly_sales? };
+        }
         Part::Attribution => {
             let touch = form.read("touch", Touch::parse);
             let bound_days = form.read("bound_days", program::bound_days);

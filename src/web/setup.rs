@@ -58,7 +58,7 @@ pub async fn create(
     let made = app.db.write(move |tx| Box::pin(async move { accounts::set_up(tx, act, &token, &new).await })).await;
     match made {
         Ok(account) => {
-            session::start(&session, &client, account, Some(app.clock.now())).await?;
+            session::start(&app, &session, &client, account, Some(app.clock.now())).await?;
             Ok(Reply::done("/", Notice::done("Your program is ready. Invite your first affiliate next.")))
         }
         Err(refusal) => {

@@ -97,7 +97,7 @@ pub async fn let_in(
         return Ok(Reply::Go(format!("/login/code?{next}")));
     }
     let is_proof = proof == Proof::Password || account.password_hash.is_none();
-    session::start(session, client, account.id, is_proof.then(|| app.clock.now())).await?;
+    session::start(app, session, client, account.id, is_proof.then(|| app.clock.now())).await?;
     let to = local(next).unwrap_or("/").to_owned();
     Ok(match notice {
         Some(notice) => Reply::done(to, notice),

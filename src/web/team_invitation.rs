@@ -126,7 +126,7 @@ pub async fn accept(
     match accepted.await {
         Ok(account) => {
             if is_new {
-                session::start(&session, &client, account, Some(app.clock.now())).await?;
+                session::start(&app, &session, &client, account, Some(app.clock.now())).await?;
             }
             let words = format!("Welcome to {}.", found.program.name);
             Ok(Reply::done(format!("/m/{}/affiliates", found.program.slug), Notice::done(words)))

@@ -239,8 +239,12 @@ async fn visit(
 ) -> Result<Option<ClickId>, Failure> {
     let page = fields.text("page")?.map(|page| text::cut(page, URL_LENGTH));
     let source = fields.text("from")?.filter(|from| !from.is_empty());
+    // The script tells what may be ours of the address with its value, and of the rest that it is there.
+    let mut told = query.to_vec();
+    told.extend(tracking::ad_marks(fields.text("names")?.unwrap_or_default()));
+    let landing = tracking::landing(page, &told);
     for code in asked.site.settings.codes(query) {
-        let visit = Visit { code, source_url: input::cut(source, URL_LENGTH), landing: tracking::landing(page, query) };
+        let visit = Visit { code, source_url: input::cut(source, URL_LENGTH), landing: landing.clone() };
         if let Some(click) = visits::count(app, &asked.program, &asked.visitor, visit).await? {
             return Ok(Some(click));
         }

@@ -150,6 +150,12 @@ async fn accounts_and_programs_are_made_once_and_said_why_not() {
     assert_eq!(printed(&set(&["--landing-url", "https://a.example/"])), "");
     let stored = "SELECT COUNT(*) FROM programs WHERE attribution_days = 30 AND rate_bps = 1250 AND landing_url = 'https://a.example/' AND name = 'Acme'";
     assert_eq!(database.number(stored).await, 1, "what is not named stays");
+    assert_eq!(printed(&set(&["--ads", "allowed", "--banned-referrers", "c.example", "--hourly-sales", "9"])), "");
+    let stored =
+        "SELECT COUNT(*) FROM programs WHERE ads_allowed AND banned_referrers = 'c.example' AND hourly_sales = 9";
+    assert_eq!(database.number(stored).await, 1);
+    fails(&set(&["--ads", "maybe"]), "--ads");
+    fails(&set(&["--hourly-sales", "0"]), "--hourly-sales");
     fails(&set(&["--attribution-days", "0"]), "--attribution-days");
     fails(&set(&["--landing-url", "/relative"]), "--landing-url");
     fails(&run(&database, &["program", "set", "--program", "none", "--name", "X"]), "no program none");

@@ -271,7 +271,7 @@ async fn a_commission_is_explained() {
     assert_eq!(
         shown.text,
         format!(
-            r#"{{"success":true,"data":{{"commission":{{"id":"{commission}","affiliateId":"{affiliate}","orderId":"o-1","amount":10.00,"status":"approved","createdAt":"{at}","updatedAt":"{at}","paidAt":null,"conversionAmount":99.99,"conversionId":"{conversion}","reason":null,"approvedAt":"{at}","payableAt":"{at}","payoutLineId":null,"explanation":{{"kind":"sale","conversionAmount":99.99,"rate":"20%","originalAmount":20.00,"reversedAmount":10.00,"sentence":"20% of USD 99.99 is USD 20.00; refunds took back USD 10.00","entries":[{{"kind":"earn","amount":20.00,"refundId":null,"createdAt":"{at}"}},{{"kind":"reverse","amount":-10.00,"refundId":"{refund}","createdAt":"{at}"}}]}}}}}}}}"#
+            r#"{{"success":true,"data":{{"commission":{{"id":"{commission}","affiliateId":"{affiliate}","orderId":"o-1","amount":10.00,"status":"approved","createdAt":"{at}","updatedAt":"{at}","paidAt":null,"conversionAmount":99.99,"conversionId":"{conversion}","reason":null,"approvedAt":"{at}","payableAt":"{at}","payoutLineId":null,"explanation":{{"kind":"sale","conversionAmount":99.99,"rate":"20%","originalAmount":20.00,"reversedAmount":10.00,"sentence":"20% of USD 99.99 is USD 20.00; refunds took back USD 10.00","heldFor":[],"entries":[{{"kind":"earn","amount":20.00,"refundId":null,"createdAt":"{at}"}},{{"kind":"reverse","amount":-10.00,"refundId":"{refund}","createdAt":"{at}"}}]}}}}}}}}"#
         )
     );
     site.check_ledger().await;

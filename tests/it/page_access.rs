@@ -3,12 +3,18 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use offshoot::{
-    domain::{email::Email, id::AccountId, role::Role},
+    domain::{
+        email::Email,
+        id::{AccountId, AffiliateId},
+        role::Role,
+    },
     flows::{
         Refusal,
         accounts::{self, NewAccount},
     },
-    password, store, web,
+    password,
+    store::{self, claims},
+    web,
 };
 
 use serde_json::json;
@@ -56,6 +62,10 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/commissions/decided/{id}/undo", [404, 404, 404, 404, 404]),
     ("GET", "/commissions/{id}", [200, 200, 200, 200, 200]),
     ("POST", "/commissions/{id}/refunds", [303, 303, 303, 303, 404]),
+    ("GET", "/claims", [200, 200, 200, 200, 200]),
+    ("GET", "/claims/{id}", [200, 200, 200, 200, 200]),
+    ("POST", "/claims/{id}/acceptance", [422, 422, 422, 422, 404]),
+    ("POST", "/claims/{id}/refusal", [422, 422, 422, 422, 404]),
     ("GET", "/settings", [200, 200, 404, 404, 404]),
     ("GET", "/rules", [200, 200, 404, 404, 404]),
     ("POST", "/rules", [422, 422, 404, 404, 404]),
@@ -115,6 +125,7 @@ async fn id(site: &Site, path: &str) -> String {
             assert_eq!(site.api.sale(&code, "10", &code).await.status, 201);
             site.api.newest_commission(&affiliate).await
         }
+        Some("claims") => claim(site).await,
         Some("invitations") => "ainv_0000000000000".to_owned(),
         Some("keys") => "key_0000000000000".to_owned(),
         Some("payments") => "pevt_0000000000000".to_owned(),
@@ -131,6 +142,21 @@ async fn id(site: &Site, path: &str) -> String {
         Some("team") => member(site, "member", Some(Role::Viewer), "").await.to_string(),
         _ => panic!("say what {{id}} is in {path}"),
     }
+}
+
+/// A new claim's id.
+async fn claim(site: &Site) -> String {
+    let affiliate = AffiliateId::parse(&earner(site).await).unwrap();
+    let (id, program) = (site.app.ids.next(site.app.clock.now()), site.program.id);
+    let made = site.app.db.write(move |tx| {
+        Box::pin(async move {
+            let row =
+                claims::NewRow { id, program, affiliate, order: Some("A-1"), day: None, amount: None, words: "x" };
+            claims::create(tx, &row).await
+        })
+    });
+    made.await.unwrap();
+    id.to_string()
 }
 
 /// A new affiliate's id.

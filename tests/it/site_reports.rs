@@ -77,6 +77,7 @@ async fn a_landing_is_a_click_with_all_that_it_told() {
     let landed = json!({
         "page": "https://shop.example/coffee?secret=1", "from": "https://blog.example/post",
         "query": { "page": "three", "via": "anna", "utm_source": "blog", "s2": "side<bar>", "token": "secret" },
+        "names": "page,via,GCLID,utm_source,s2,token",
     });
     let made = click(&site, landed).await;
     assert_eq!(made.status, 200, "{made:?}");
@@ -89,7 +90,7 @@ async fn a_landing_is_a_click_with_all_that_it_told() {
     assert_eq!(cookie, format!("offshoot_acme={found}; Path=/; Max-Age=5184000; HttpOnly; SameSite=Lax"));
     for (column, text) in [
         ("source_id", "https://blog.example/post"),
-        ("landing_id", "https://shop.example/coffee?utm_source=blog&s2=side%3Cbar%3E"),
+        ("landing_id", "https://shop.example/coffee?ad=gclid&utm_source=blog&s2=side%3Cbar%3E"),
         ("user_agent_id", BROWSER),
     ] {
         let sql = format!("SELECT COUNT(*) FROM clicks c JOIN texts t ON t.id = c.{column} WHERE t.text = '{text}'");

@@ -108,7 +108,9 @@ pub async fn show(me: Earner, State(app): State<App>, PathId(id): PathId<id::Com
 
 /// What an affiliate wrote into their own link. The landing page is the merchant's to know.
 fn told(origin: &clicks::Origin) -> Vec<(String, String)> {
-    origin.landing.as_deref().map(|landing| tracking::told(landing).1).unwrap_or_default()
+    let mut told = origin.landing.as_deref().map(|landing| tracking::told(landing).1).unwrap_or_default();
+    told.retain(|(name, _)| name != tracking::AD);
+    told
 }
 
 /// Everything that happened, in its order.

@@ -1,6 +1,7 @@
 //! What an affiliate sees beside their first page: links, earnings, payouts, settings. Every page belongs to
 //! the one [`Earner`](super::earner::Earner) in its signature and reads nothing of anybody else.
 
+pub mod claims;
 pub mod earning;
 pub mod earnings;
 pub mod links;

@@ -7,20 +7,20 @@ use super::{actor, queue::Row, style};
 use crate::{
     app::App,
     domain::{
-        attribution::By,
+        attribution::{self, By, Other},
         commission::Status,
         id::{self, CommissionId},
         locale::NumberStyle,
         money::{Currency, Money},
         role::Permission,
-        text,
+        signals, text,
         time::Time,
         tracking,
     },
     flows::refunds::{self as flow, NewRefund},
     store::{
         Tx, audit, clicks, commissions,
-        conversions::{self, Conversion},
+        conversions::{self, Conversion, Evidence},
         ledger, payout_lines,
         queue::{self, Filter, Only},
         refunds,
@@ -61,6 +61,9 @@ struct Show {
     sentence: String,
     /// Where the click came from, if there was one and it told.
     origin: clicks::Origin,
+    came: Option<Evidence>,
+    /// Who else was named, and by what.
+    others: Vec<Other>,
     events: Vec<Event>,
     entries: Vec<Entry>,
     balance: Money,
@@ -73,13 +76,7 @@ struct Show {
 
 impl Show {
     fn evidence(sale: &Conversion) -> &'static str {
-        match sale.attributed_by {
-            By::Click => "The click that led to the sale",
-            By::Code => "The referral code that came with the sale",
-            By::CodeAfterExpiredClick => "The referral code; the click was too old to count",
-            By::Coupon => "The coupon that came with the sale",
-            By::Customer => "The customer, who was brought by this affiliate before",
-        }
+        sale.attributed_by.evidence()
     }
 
     fn clicked(&self) -> Option<Time> {
@@ -116,6 +113,11 @@ async fn page(tx: &mut Tx, app: &App, me: &Caller, id: CommissionId, form: Form)
         Some(click) => clicks::origin(tx, click).await?,
         None => clicks::Origin::default(),
     };
+    let came = match &sale {
+        Some(sale) => conversions::evidence(tx, sale.id).await?,
+        None => None,
+    };
+    let others = sale.as_ref().zip(came.as_ref()).map(|(sale, came)| others(sale, came)).unwrap_or_default();
     let posted = ledger::of_commission(tx, id).await?;
     let entries: Vec<_> = posted
         .iter()
@@ -136,13 +138,16 @@ async fn page(tx: &mut Tx, app: &App, me: &Caller, id: CommissionId, form: Form)
         })
         .collect();
     let balance = currency.of(posted.iter().map(|entry| entry.amount_minor).sum());
-    let events = events(tx, me, sale.as_ref(), &found).await?;
+    let told = sale.as_ref().zip(came.as_ref()).map(|(sale, came)| (sale, came, others.as_slice()));
+    let events = events(tx, me, told, (&found, &line.affiliate_name)).await?;
     let sentence = explain(&found, posted, currency).sentence;
     Ok(Show {
         slug: me.program.slug.clone(),
         row: Row::new(line, currency, app.clock.now()),
         sentence,
         origin,
+        came,
+        others,
         events,
         entries,
         balance,
@@ -154,17 +159,30 @@ async fn page(tx: &mut Tx, app: &App, me: &Caller, id: CommissionId, form: Form)
     })
 }
 
+/// Who else was named by what came with the sale.
+fn others(sale: &Conversion, came: &Evidence) -> Vec<Other> {
+    let named = [
+        ("link", came.click_affiliate_id, &came.click_affiliate),
+        ("coupon", came.coupon_affiliate_id, &came.coupon_affiliate),
+    ];
+    let other = |(what, id, name): (&'static str, Option<_>, &Option<String>)| {
+        let name = name.as_ref().filter(|_| id != Some(sale.affiliate_id))?;
+        Some((what, name.clone()))
+    };
+    named.into_iter().filter_map(other).collect()
+}
+
 /// Everything that happened, oldest first.
 async fn events(
     tx: &mut Tx,
     me: &Caller,
-    sale: Option<&Conversion>,
-    found: &commissions::Commission,
+    told: Option<(&Conversion, &Evidence, &[Other])>,
+    (found, name): (&commissions::Commission, &str),
 ) -> Result<Vec<Event>, Failure> {
     let (currency, style) = (me.program.currency, style(tx, me).await?);
     let mut events = Vec::new();
-    if let Some(sale) = sale {
-        of_sale(tx, sale, currency, style, &mut events).await?;
+    if let Some(told) = told {
+        of_sale(tx, told, (found, name), (currency, style), &mut events).await?;
     }
     if let Some(line) = found.payout_line_id {
         let line = payout_lines::by_id(tx, me.program.id, line).await?.ok_or_else(Failure::internal)?;
@@ -173,7 +191,7 @@ async fn events(
             events.push(Event { at, what: "Paid with that payout".into(), more: None });
         }
     }
-    for row in audit::page(tx, me.program.id, &audit::Filter::of(found.id.to_string()), 100).await? {
+    for row in audit::page(tx, me.program.id, &audit::Filter::of(found.id.to_string()), 100).await?.into_iter().rev() {
         let what = match row.action.as_str() {
             "commission.approved" => "Approved".to_owned(),
             "commission.rejected" => "Rejected".to_owned(),
@@ -196,16 +214,25 @@ async fn events(
 /// What is told of the sale: its click, itself, its refunds.
 async fn of_sale(
     tx: &mut Tx,
-    sale: &Conversion,
-    currency: Currency,
-    style: NumberStyle,
+    (sale, came, others): (&Conversion, &Evidence, &[Other]),
+    (found, name): (&commissions::Commission, &str),
+    (currency, style): (Currency, NumberStyle),
     events: &mut Vec<Event>,
 ) -> Result<(), Failure> {
     if let Some(click) = sale.click_id {
-        events.push(Event { at: click.time(), what: "Visitor clicked the link".into(), more: None });
+        let theirs = others.iter().find(|(what, _)| *what == "link");
+        let whose = theirs.map_or_else(|| "the link".to_owned(), |(_, other)| format!("the link of {other}"));
+        events.push(Event { at: click.time(), what: format!("Visitor clicked {whose}"), more: None });
     }
     let amount = style.money(currency.of(sale.amount_minor));
     events.push(Event { at: sale.created_at, what: format!("Sale of {amount} recorded"), more: None });
+    let why = attribution::why(sale.attributed_by, &sale.referral_code, came.coupon.as_deref(), others);
+    events.push(Event { at: sale.created_at, what: format!("Credited to {name}"), more: Some(why) });
+    let signals = signals::read(found.held_for.as_deref());
+    if !signals.is_empty() {
+        let words: Vec<_> = signals.iter().map(signals::Signal::in_words).collect();
+        events.push(Event { at: found.created_at, what: "Held for review".into(), more: Some(words.join(" ")) });
+    }
     for refund in refunds::of_sale(tx, sale.id).await? {
         let (amount, taken) =
             (style.money(currency.of(refund.amount_minor)), style.money(currency.of(refund.reversed_minor)));

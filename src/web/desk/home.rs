@@ -17,7 +17,7 @@ use crate::{
         time::Time,
     },
     store::{
-        Tx,
+        Tx, claims,
         days::{self, Day, Standing, Top},
         keys,
         queue::{self, Filter, Only},
@@ -31,6 +31,7 @@ use crate::{
         filters,
         input::Query,
         reply::Reply,
+        shell::MANY,
     },
 };
 
@@ -70,6 +71,7 @@ struct Home {
     to_review: Money,
     unpayable: Money,
     applications: i64,
+    claims: i64,
     /// Nobody gets a mail, though the portal is out in the world.
     lacks_mail: bool,
     steps: Vec<Step>,
@@ -91,6 +93,7 @@ pub async fn show(me: Reads, State(app): State<App>, query: Query) -> Result<Rep
     let whole = whole(&mut tx, &app, &me, now).await?;
     let standing = whole.standing;
     let applications = totals::affiliates(&mut tx, program, Some(affiliate::Status::Pending)).await?;
+    let claims = claims::count_open(&mut tx, program, MANY).await?;
     let affiliates = totals::affiliates(&mut tx, program, None).await?;
     let has_key = keys::any(&mut tx, program).await?;
     let has_passed = tracking::check(&mut tx, program).await?.is_some_and(|check| check.passed_at.is_some());
@@ -117,6 +120,7 @@ pub async fn show(me: Reads, State(app): State<App>, query: Query) -> Result<Rep
         lacks_mail: app.config.smtp_url.is_none() && app.config.base_url.scheme() == "https",
         standing,
         applications,
+        claims,
         steps,
         done,
         days,

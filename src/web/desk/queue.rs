@@ -13,10 +13,11 @@ use crate::{
         money::{Currency, Money, Rate},
         role::Permission,
         rules,
+        signals::{self, Signal},
         time::Time,
     },
     store::{
-        self, Tx,
+        self, Tx, commissions,
         queue::{self, Filter, Found, Line, Only, Sums},
     },
     web::{
@@ -30,6 +31,8 @@ use crate::{
 
 /// Rows of a page.
 const ROWS: i64 = 50;
+/// As far as those that are held are counted.
+const MOST_HELD: i64 = 1_000;
 /// Affiliates that a search offers.
 const OFFERED: i64 = 8;
 
@@ -41,6 +44,8 @@ pub struct View {
     pub affiliate: Option<AffiliateId>,
     pub batch: Option<BatchId>,
     pub search: String,
+    /// Only what signals hold for review.
+    pub is_held: bool,
 }
 
 impl View {
@@ -60,6 +65,7 @@ impl View {
             affiliate: read_id::<id::Affiliate>(&get("affiliate"))?,
             batch: read_id::<id::Batch>(&get("batch"))?,
             search: get("q").trim().chars().take(255).collect(),
+            is_held: get("held") == "yes" && status == Some(Status::Pending),
         })
     }
 
@@ -74,6 +80,7 @@ impl View {
             ("status", if is_first { String::new() } else { self.word().to_owned() }),
             ("affiliate", self.affiliate.map(|id| id.to_string()).unwrap_or_default()),
             ("batch", self.batch.map(|id| id.to_string()).unwrap_or_default()),
+            ("held", if self.is_held { "yes" } else { "" }.to_owned()),
             ("q", self.search.clone()),
         ]
     }
@@ -96,7 +103,7 @@ impl View {
     /// The same with another status.
     fn tab(&self, word: &str) -> String {
         let status = if word == "pending" { Some(Status::Pending) } else { Status::parse(word).ok() };
-        Self { status, batch: None, ..self.clone() }.href()
+        Self { status, batch: None, is_held: false, ..self.clone() }.href()
     }
 
     /// What the search stands for: one sale, one affiliate, or several to choose from.
@@ -106,6 +113,9 @@ impl View {
     pub async fn only(&self, tx: &mut Tx, me: &Caller) -> Result<Result<Only, Vec<Found>>, store::Error> {
         if let Some(batch) = self.batch {
             return Ok(Ok(Only::Batch(batch)));
+        }
+        if self.search.is_empty() && self.is_held {
+            return Ok(Ok(Only::Held(self.affiliate)));
         }
         if self.search.is_empty() {
             return Ok(Ok(self.affiliate.map_or(Only::All, Only::Affiliate)));
@@ -167,6 +177,7 @@ impl Row {
     pub fn status(&self) -> &'static str {
         match self.line.status {
             Status::Approved if self.line.is_in_payout => "Scheduled",
+            Status::Pending if self.is_held() => "Held for review",
             Status::Pending => "Pending",
             Status::Approved => "Approved",
             Status::Paid => "Paid",
@@ -182,6 +193,16 @@ impl Row {
             (Status::Approved, _) if self.line.is_in_payout => Some("In a payout"),
             _ => self.line.reason.as_deref().filter(|reason| !reason.is_empty()),
         }
+    }
+
+    /// What about it somebody should look at, whether or not they have.
+    pub fn signals(&self) -> Vec<Signal> {
+        signals::read(self.line.held_for.as_deref())
+    }
+
+    /// It waits for that look.
+    pub fn is_held(&self) -> bool {
+        self.line.held_for.is_some() && self.line.status == Status::Pending
     }
 
     fn is_open(&self) -> bool {
@@ -303,14 +324,16 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
     let only = view.only(&mut tx, &me).await?;
     let of = match only {
         Ok(Only::Affiliate(id)) => Some(id),
+        Ok(Only::Held(of)) => of,
         _ => None,
     };
     let sums = match of {
         None => super::sums(&mut tx, &app, me.program.id).await?,
         Some(_) => queue::sums(&mut tx, me.program.id, of).await?,
     };
+    let held = commissions::count_held(&mut tx, me.program.id, MOST_HELD).await?;
     let mut page = Queue {
-        tabs: tabs(&view, &sums),
+        tabs: tabs(&view, &sums, held),
         rows: Vec::new(),
         shown: 0,
         of: None,
@@ -369,19 +392,25 @@ fn total(page: &Queue, only: Only, sums: &Sums) -> Option<(i64, Money)> {
     Some((count, page.currency.of(minor)))
 }
 
-fn tabs(view: &View, sums: &Sums) -> Vec<Tab> {
+fn tabs(view: &View, sums: &Sums, held: i64) -> Vec<Tab> {
     let all = sums.pending + sums.approved + sums.paid + sums.rejected;
     let tab = |word: &str, label, count| Tab {
         href: view.tab(word),
         label,
         count,
-        is_here: view.word() == word && view.batch.is_none(),
+        is_here: view.word() == word && view.batch.is_none() && !view.is_held,
     };
-    vec![
+    let mut tabs = vec![
         tab("pending", "To review", sums.pending),
         tab("approved", "Approved", sums.approved),
         tab("paid", "Paid", sums.paid),
         tab("rejected", "Rejected", sums.rejected),
         tab("all", "All", all),
-    ]
+    ];
+    if held > 0 || view.is_held {
+        let pending = View { status: Some(Status::Pending), batch: None, is_held: true, ..view.clone() };
+        let label = "Held for review";
+        tabs.insert(1, Tab { href: pending.href(), label, count: held, is_here: view.is_held });
+    }
+    tabs
 }

@@ -4,7 +4,12 @@
 use std::collections::BTreeMap;
 
 use offshoot::{
-    domain::{email::Email, id::AffiliateId, message::Kind, one_time_link::Purpose},
+    domain::{
+        email::Email,
+        id::{AffiliateId, ClaimId},
+        message::Kind,
+        one_time_link::Purpose,
+    },
     flows::mails,
     store::{self, mail_preferences::Recipient},
 };
@@ -203,6 +208,8 @@ impl Stock {
         nina.sign_in(AFFILIATE, PASSWORD).await;
         done(&nina, "/settings/payment", &[("method", "paypal"), ("details", "nina@example.com")]).await;
         done(&nina, "/links", &[("label", name), ("code", "NINA-BLOG"), ("destination", "shop.example/beans")]).await;
+        let claim = [("order", name), ("day", "2026-02-28"), ("amount", "12.50"), ("words", answer)];
+        done(&nina, "/earnings/claims", &claim).await;
         done(&nina, "/account/email", &[("email", "nina@new.example")]).await;
         let settings = [
             ("open", "yes"),
@@ -249,7 +256,9 @@ impl Stock {
         drop(tx);
         let affiliate = Recipient::Affiliate(AffiliateId::parse(&self.names["affiliate"]).unwrap());
         let no_mail = mails::unsubscribe_token(&site.app.secret, affiliate, Kind::NewCommission);
+        let claim = site.database.number("SELECT MAX(id) FROM claims").await;
         let names = [
+            ("claim", ClaimId::new(claim).to_string()),
             ("application", applicant.to_string()),
             ("apply-confirm", site.link(Purpose::ConfirmApplication, "vera@example.com").await),
             ("invitation", site.link(Purpose::AffiliateInvitation, "otto@example.com").await),
