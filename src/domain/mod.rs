@@ -31,6 +31,7 @@ pub mod providers;
 pub mod refund;
 pub mod role;
 pub mod rules;
+pub mod self_billing;
 pub mod standing;
 pub mod text;
 pub mod time;
