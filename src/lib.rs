@@ -20,6 +20,8 @@ pub mod flows;
 pub mod jobs;
 /// Messages: written when they are sent, from what is true then.
 pub mod mail;
+/// Statements, remittance advice and invoices, as PDF.
+pub mod paper;
 /// Passwords, hashed off the async threads.
 pub mod password;
 /// The installation's secret key.

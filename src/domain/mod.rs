@@ -33,6 +33,7 @@ pub mod providers;
 pub mod refund;
 pub mod role;
 pub mod rules;
+pub mod self_billing;
 pub mod signals;
 pub mod standing;
 pub mod text;
