@@ -2,7 +2,7 @@
 
 use super::{
     affiliate::{Status, words},
-    id::{AffiliateId, ClickId},
+    id::{AffiliateId, ClickId, GroupId},
     time::Time,
 };
 
@@ -13,6 +13,7 @@ pub struct Named {
     pub status: Status,
     /// The affiliate's current code, whichever alias was used.
     pub code: String,
+    pub group: Option<GroupId>,
     /// A rate of their own may stand in for the program's.
     pub has_own_rate: bool,
 }
@@ -197,7 +198,7 @@ mod tests {
     const TERMS: Terms = Terms::new(DAYS);
 
     fn named(raw: i64, status: Status) -> Named {
-        Named { affiliate: Id::new(raw), status, code: format!("CODE{raw}"), has_own_rate: false }
+        Named { affiliate: Id::new(raw), status, code: format!("CODE{raw}"), group: None, has_own_rate: false }
     }
 
     fn active(raw: i64) -> Named {

@@ -52,6 +52,7 @@ kinds! {
     Commission "comm_" "commissionId" "commission";
     Conversion "conv_" "conversionId" "conversion";
     Coupon "coup_" "couponId" "coupon";
+    Group "grp_" "groupId" "group";
     Key "key_" "keyId" "key";
     Link "link_" "linkId" "link";
     Program "prog_" "programId" "program";
@@ -70,6 +71,7 @@ pub type ClickId = Id<Click>;
 pub type CommissionId = Id<Commission>;
 pub type ConversionId = Id<Conversion>;
 pub type CouponId = Id<Coupon>;
+pub type GroupId = Id<Group>;
 pub type KeyId = Id<Key>;
 pub type LinkId = Id<Link>;
 pub type ProgramId = Id<Program>;

@@ -7,7 +7,7 @@ use crate::{
         attribution::{self, Attribution, Bound, By, Click, Evidence, Named},
         code::Code,
         commission::{Entry, Kind, Status},
-        id::{AffiliateId, ClickId, Id},
+        id::{ClickId, Id},
         key::hex,
         message,
         money::Money,
@@ -93,7 +93,7 @@ pub async fn decide(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Decided, Refu
     };
     let credit = credit(tx, act, sale, customer.as_ref()).await?;
     let own = if credit.to.has_own_rate { rates::of(tx, credit.to.affiliate).await? } else { Vec::new() };
-    let (is_repeat, earning) = priced(act, sale, credit.to.affiliate, customer.as_ref(), &own);
+    let (is_repeat, earning) = priced(act, sale, &credit.to, customer.as_ref(), &own);
     let conversion = Conversion {
         id: Id::new(0),
         affiliate_id: credit.to.affiliate,
@@ -111,13 +111,7 @@ pub async fn decide(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Decided, Refu
 }
 
 /// Whether it is a customer's first sale or one more, and what it earns.
-fn priced(
-    act: &Act,
-    sale: &Sale,
-    affiliate: AffiliateId,
-    customer: Option<&Known>,
-    own: &[OwnRate],
-) -> (bool, Earning) {
+fn priced(act: &Act, sale: &Sale, to: &Named, customer: Option<&Known>, own: &[OwnRate]) -> (bool, Earning) {
     let rules = &act.program.rules;
     let currency = act.program.currency;
     let names_product = rules.iter().any(|rule| !rule.products.is_empty());
@@ -125,7 +119,8 @@ fn priced(
     let products = products.map(|json| products::read(json, currency)).unwrap_or_default();
     let facts = rules::Facts {
         amount: sale.amount,
-        affiliate,
+        affiliate: to.affiliate,
+        group: to.group,
         at: act.now,
         products: &products,
         customer: customer.map(|known| rules::Customer { sales: known.sales, first_sale_at: known.first_sale_at }),

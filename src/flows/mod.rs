@@ -9,6 +9,7 @@ pub mod conversions;
 pub mod coupons;
 pub mod credentials;
 pub mod decisions;
+pub mod groups;
 pub mod invitations;
 pub mod joining;
 pub mod leads;

@@ -5,7 +5,7 @@ use crate::domain::{
     affiliate::Status,
     attribution::Named,
     code::Code,
-    id::{AffiliateId, ProgramId},
+    id::{AffiliateId, GroupId, ProgramId},
     time::Time,
 };
 
@@ -51,10 +51,10 @@ pub async fn current(tx: &mut Tx, affiliate: AffiliateId) -> Result<Option<Strin
     Ok(row.map(|(code,)| code))
 }
 
-type Row = (AffiliateId, Status, String, bool);
+type Row = (AffiliateId, Status, String, Option<GroupId>, bool);
 
-fn named((affiliate, status, code, has_own_rate): Row) -> Named {
-    Named { affiliate, status, code, has_own_rate }
+fn named((affiliate, status, code, group, has_own_rate): Row) -> Named {
+    Named { affiliate, status, code, group, has_own_rate }
 }
 
 /// The affiliate that a code or alias names.
@@ -62,7 +62,7 @@ pub async fn owner(tx: &mut Tx, program: ProgramId, code: &Code) -> Result<Optio
     let row = fetch_optional!(
         Row,
         tx,
-        "SELECT a.id, a.status, now.code, a.has_own_rate
+        "SELECT a.id, a.status, now.code, a.group_id, a.has_own_rate
          FROM codes c JOIN affiliates a ON a.id = c.affiliate_id JOIN codes now ON now.affiliate_id = a.id AND now.is_current
          WHERE c.program_id = $1 AND c.code_key = $2",
         program,
@@ -76,7 +76,7 @@ pub async fn named_by_id(tx: &mut Tx, program: ProgramId, affiliate: AffiliateId
     let row = fetch_optional!(
         Row,
         tx,
-        "SELECT a.id, a.status, c.code, a.has_own_rate FROM affiliates a JOIN codes c ON c.affiliate_id = a.id AND c.is_current
+        "SELECT a.id, a.status, c.code, a.group_id, a.has_own_rate FROM affiliates a JOIN codes c ON c.affiliate_id = a.id AND c.is_current
          WHERE a.id = $2 AND a.program_id = $1",
         program,
         affiliate

@@ -35,6 +35,7 @@ pub const ALL: &[Migration] = migrations![
     9 "0009_providers",
     10 "0010_sales",
     11 "0011_statistics",
+    13 "0013_groups",
 ];
 
 row! {

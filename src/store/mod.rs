@@ -18,6 +18,7 @@ pub mod customers;
 pub mod days;
 pub mod decisions;
 pub mod earnings;
+pub mod groups;
 pub mod idempotency;
 pub mod invitations;
 pub mod jobs;

@@ -107,13 +107,14 @@ pub async fn name(tx: &mut Tx, actor: &str) -> Result<String, store::Error> {
 }
 
 /// What the page lets one choose: the nouns of actions.
-const ABOUT: [(&str, &str); 9] = [
+const ABOUT: [(&str, &str); 10] = [
     ("", "Everything"),
     ("affiliate", "Affiliates"),
     ("commission", "Commissions"),
     ("conversion", "Sales and refunds"),
     ("coupon", "Coupons"),
     ("rule", "Commission rules"),
+    ("group", "Groups"),
     ("program", "Settings"),
     ("key", "API keys"),
     ("provider", "Payment providers"),

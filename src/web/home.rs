@@ -29,7 +29,7 @@ use crate::{
     },
     store::{
         earnings::{self, Day, Standing},
-        rates,
+        groups, rates,
     },
 };
 
@@ -139,6 +139,7 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
     let payments = earnings::payments(&mut tx, me.affiliate, offset, 8).await?;
     let told = standing::of(&mut tx, &me).await?;
     let own = rates::of(&mut tx, me.affiliate).await?;
+    let group = groups::of_affiliate(&mut tx, me.affiliate).await?.map(|group| group.id);
     drop(tx);
 
     let mut activity: Vec<(Time, Event)> = Vec::new();
@@ -166,7 +167,7 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
         rate: rate_at(me.program.rate, &own, now).to_string(),
         since: own_since(&own, now),
         window: me.program.attribution_days,
-        rules: rules::told_to(&me.program.rules, me.affiliate, now, currency),
+        rules: rules::told_to(&me.program.rules, (me.affiliate, group), now, currency),
         terms: me.program.terms().in_words(),
         span,
         shows_clicks,

@@ -21,7 +21,7 @@ use crate::{
         attribution::Named,
         code::Code,
         decimal,
-        id::{self, AffiliateId},
+        id::{self, GroupId},
         money::{Money, Rate},
         products::Product,
         program::Program,
@@ -30,7 +30,11 @@ use crate::{
         time::Time,
     },
     flows::{Refusal, rules as flow},
-    store::{Tx, codes, rates, rules as stored},
+    store::{
+        Tx, codes,
+        groups::{self, Group},
+        rates, rules as stored,
+    },
 };
 
 const KINDS: [(&str, &str); 2] = [("share", "A share of it"), ("flat", "An amount for each")];
@@ -43,8 +47,9 @@ struct Line {
     rule: Rule,
     words: String,
     state: (&'static str, &'static str),
-    /// The code of the affiliate it is for.
+    /// The code of the affiliate it is for, or the name of the group.
     code: Option<String>,
+    group: Option<String>,
 }
 
 /// What a sale that was tried would earn.
@@ -61,6 +66,8 @@ struct Tried {
 struct Index {
     program: Arc<Program>,
     lines: Vec<Line>,
+    /// Those that a rule can be for.
+    groups: Vec<Group>,
     form: Form,
     trial: Form,
     tried: Option<Tried>,
@@ -69,6 +76,7 @@ struct Index {
 async fn page(me: &Configures, app: &App, form: Form, mut trial: Form) -> Result<Index, Failure> {
     let mut tx = app.db.read().await?;
     let now = app.clock.now();
+    let mut groups = groups::of(&mut tx, me.program.id).await?;
     let mut held = stored::of(&mut tx, me.program.id).await?;
     let tried = if trial.has("affiliate") { try_out(&mut tx, me, &held, &mut trial, now).await? } else { None };
     let has_ended = |rule: &Rule| rule.ends_at.is_some_and(|end| end <= now);
@@ -76,17 +84,20 @@ async fn page(me: &Configures, app: &App, form: Form, mut trial: Form) -> Result
     let mut lines = Vec::new();
     for rule in held {
         let code = match rule.scope {
-            Scope::Everybody => None,
             Scope::Affiliate(id) => codes::current(&mut tx, id).await?,
+            Scope::Everybody | Scope::Group(_) => None,
         };
+        let is_its = |group: &&Group| rule.scope == Scope::Group(group.id);
+        let group = groups.iter().find(is_its).map(|group| group.name.clone());
         let state = match () {
             () if has_ended(&rule) => ("", "Ended"),
             () if rule.starts_at > now => ("warn", "Begins"),
             () => ("ok", "Holds"),
         };
-        lines.push(Line { words: rule.in_words(me.program.currency), state, code, rule });
+        lines.push(Line { words: rule.in_words(me.program.currency), state, code, group, rule });
     }
-    Ok(Index { program: Arc::clone(&me.program), lines, form, trial, tried })
+    groups.retain(|group| group.archived_at.is_none());
+    Ok(Index { program: Arc::clone(&me.program), lines, groups, form, trial, tried })
 }
 
 /// `GET /m/{program}/rules`, with a sale to try in the address.
@@ -121,6 +132,7 @@ async fn try_out(
     let facts = Facts {
         amount,
         affiliate: named.affiliate,
+        group: named.group,
         at: now,
         products: &products,
         customer: is_repeat.then_some(before),
@@ -162,9 +174,16 @@ pub async fn create(me: Configures, State(app): State<App>, mut form: Form) -> R
         None
     };
     let act = me.act(&app);
-    let Some(rule) =
-        read(&me.program, &mut form, only.map(|named| named.affiliate), now).map(|rule| Rule { id: act.id(), ..rule })
-    else {
+    let group = form.read_filled("group", |id| GroupId::parse(id).map_err(|_| Issue::new("must be chosen")));
+    if group.is_some() && form.filled("affiliate").is_some() {
+        form.wrong("group", "must be left open where the rule is for one affiliate");
+    }
+    let scope = match (only, group) {
+        (Some(named), _) => Scope::Affiliate(named.affiliate),
+        (None, Some(group)) => Scope::Group(group),
+        (None, None) => Scope::Everybody,
+    };
+    let Some(rule) = read(&me.program, &mut form, scope, now).map(|rule| Rule { id: act.id(), ..rule }) else {
         return Ok(Reply::invalid(page(&me, &app, form, Form::default()).await?));
     };
     let told = format!("Added. {}", rule.in_words(me.program.currency));
@@ -179,7 +198,7 @@ pub async fn create(me: Configures, State(app): State<App>, mut form: Form) -> R
 }
 
 /// The rule as the form would have it, still without an id.
-fn read(program: &Program, form: &mut Form, only: Option<AffiliateId>, now: Time) -> Option<Rule> {
+fn read(program: &Program, form: &mut Form, scope: Scope, now: Time) -> Option<Rule> {
     let name = form.read("name", |name| text::name(name).map(|()| name.trim().to_owned()));
     let pays = match form.get("kind") {
         "flat" => form.read("pays", |text| program.currency.amount(text)).map(|money| Pays::Flat(money.minor)),
@@ -208,7 +227,7 @@ fn read(program: &Program, form: &mut Form, only: Option<AffiliateId>, now: Time
     Some(Rule {
         id: id::Id::new(0),
         name: name?,
-        scope: only.map_or(Scope::Everybody, Scope::Affiliate),
+        scope,
         products: products?,
         sales: sales?,
         pays: pays?,

@@ -24,6 +24,7 @@ mod demo;
 mod desk;
 mod failures;
 mod given_up;
+mod groups;
 mod idempotency;
 mod joining;
 mod joining_by_invitation;

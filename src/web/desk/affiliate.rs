@@ -10,7 +10,7 @@ use crate::{
         affiliate::{OwnRate, PaymentMethod, rate_at},
         code::Code,
         email::Email,
-        id::{self, AffiliateId, Id},
+        id::{self, AffiliateId, GroupId, Id},
         money::Rate,
         role::Permission,
         text,
@@ -19,6 +19,7 @@ use crate::{
     flows::affiliates::{self as flow, Edit},
     store::{
         self, audit,
+        groups::{self, Group},
         queue::{self, Filter, Only, Sums},
         roster::{self, Customer, Note},
     },
@@ -77,6 +78,9 @@ struct Show {
     rate: Rate,
     program_rate: Rate,
     coming: Vec<(Time, Rate)>,
+    /// Those that are in use, for whoever may choose, and the one that they are in.
+    groups: Vec<Group>,
+    group: Option<GroupId>,
     may_manage: bool,
     may_configure: bool,
 }
@@ -116,10 +120,16 @@ async fn page(app: &App, me: &Caller, id: AffiliateId, tab: &'static str, form: 
     let to_come = own.iter().filter(|own| own.starts_at > now);
     let mut coming: Vec<_> = to_come.map(|own| (own.starts_at, own.rate.unwrap_or(me.program.rate))).collect();
     coming.reverse();
+    let group = groups::of_affiliate(&mut tx, id).await?;
+    let mut groups =
+        if me.grants.allow(Permission::Settings) { groups::of(&mut tx, program).await? } else { Vec::new() };
+    groups.retain(|group| group.archived_at.is_none());
     let mut show = Show {
         rate: rate_at(me.program.rate, &own, now),
         program_rate: me.program.rate,
         coming,
+        groups,
+        group: group.map(|group| group.id),
         may_configure: me.grants.allow(Permission::Settings),
         slug: me.program.slug.clone(),
         row: Row::new(line, currency),
