@@ -8,6 +8,7 @@ use super::{
     id::{ClickId, ProgramId},
     money::{Currency, Rate},
     rules::Rule,
+    volume::Caps,
 };
 
 pub const DEFAULT_ATTRIBUTION_DAYS: i64 = 60;
@@ -33,6 +34,8 @@ pub struct Program {
     pub domains: Vec<String>,
     /// What sales earn where that is not the rate alone.
     pub rules: Vec<Rule>,
+    /// How much sales earn at most.
+    pub caps: Caps,
 }
 
 impl Program {
@@ -132,6 +135,7 @@ pub fn differences(before: &Program, after: &Program) -> Vec<Difference> {
         [
             ("Name", program.name.clone()),
             ("Commission", program.rate.to_string()),
+            ("Most earned", program.caps.in_words(program.currency)),
             ("Attribution window", format!("{} days", program.attribution_days)),
             ("Who is credited", program.touch.sentence().into()),
             ("Customers stay", bound(program.bound_days)),
@@ -210,6 +214,7 @@ mod tests {
             currency: Currency::parse("USD").unwrap(),
             rate: DEFAULT_RATE,
             rules: Vec::new(),
+            caps: Caps::default(),
             touch: Touch::Last,
             bound_days: None,
             coupon_wins: true,

@@ -1,8 +1,11 @@
 //! What a sale earns: the program's rate, an affiliate's own, or a rule that is closer to the sale than either.
 //!
 //! Of the rules that fit a line of a sale the closest wins: one for the affiliate before one for their group
-//! before one for everybody; among those one that names the product, then one for first or for repeat sales only,
-//! then the one that began last. What won, and the arithmetic, stays with the commission.
+//! before one for everybody; among those one that names the product, then one for an affiliate's first days or
+//! sales, then one for first or for repeat sales only, then the one that began last. Its rate may grow with what the
+//! affiliate sells, and the program may say how much is earned at most. What won, and the arithmetic, stays with the commission.
+
+mod words;
 
 use serde::Serialize;
 
@@ -14,7 +17,10 @@ use super::{
     period,
     products::Product,
     time::Time,
+    volume::{Caps, SoFar, Span, Tiers},
 };
+
+pub use words::{Told, in_short, in_words, read_parts, told_to};
 
 /// For whom a rule is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +63,25 @@ pub enum Pays {
     Flat(i64),
 }
 
+impl Pays {
+    /// So much of the same kind: basis points or minor units.
+    #[must_use]
+    pub const fn of(self, pays: i64) -> Self {
+        match self {
+            Self::Share(_) => Self::Share(Rate::from_basis_points(pays)),
+            Self::Flat(_) => Self::Flat(pays),
+        }
+    }
+
+    /// `20%` or `USD 5.00`.
+    pub fn in_words(self, currency: Currency) -> String {
+        match self {
+            Self::Share(rate) => rate.to_string(),
+            Self::Flat(minor) => format!("{} {}", currency.code(), currency.of(minor)),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Rule {
     pub id: RuleId,
@@ -69,16 +94,23 @@ pub struct Rule {
     /// How many months from a customer's first sale on, and how many of their sales, earn anything.
     pub months: Option<i64>,
     pub payments: Option<i64>,
+    /// Only in that many days from an affiliate's joining on, and for that many of their first sales.
+    pub first_days: Option<i64>,
+    pub first_sales: Option<i64>,
+    /// What it pays instead once the affiliate has sold enough.
+    pub tiers: Option<Tiers>,
     pub starts_at: Time,
     pub ends_at: Option<Time>,
 }
 
 /// What is known of whoever bought.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Customer {
     /// Sales before this one.
     pub sales: i64,
     pub first_sale_at: Option<Time>,
+    /// What their sales earned, in minor units.
+    pub earned: i64,
 }
 
 /// A sale, as rules look at it.
@@ -87,6 +119,8 @@ pub struct Facts<'a> {
     pub amount: Money,
     pub affiliate: AffiliateId,
     pub group: Option<GroupId>,
+    /// What the affiliate sold before; as much of it as [`Needs`] says.
+    pub so_far: SoFar,
     pub at: Time,
     pub products: &'a [Product],
     pub customer: Option<Customer>,
@@ -97,6 +131,34 @@ pub struct Facts<'a> {
 impl Facts<'_> {
     pub fn is_repeat(&self) -> bool {
         self.is_renewal || self.customer.is_some_and(|customer| customer.sales > 0)
+    }
+
+    /// Ids carry the moment at which an affiliate joined.
+    fn is_within_first(&self, days: i64) -> bool {
+        self.at < self.affiliate.time().plus_days(days)
+    }
+}
+
+/// What must be known beyond the sale to price it, so that nothing is read where no rule asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// What the affiliate has sold in total, and in the month.
+    pub ever: bool,
+    pub month: bool,
+    /// What is known of the customer, as it stays until the sale is recorded.
+    pub customer: bool,
+}
+
+impl Needs {
+    pub fn of(rules: &[Rule], caps: Caps, (affiliate, group): (AffiliateId, Option<GroupId>), at: Time) -> Self {
+        let mut needs = Self { ever: false, month: caps.month.is_some(), customer: caps.customer.is_some() };
+        for rule in rules.iter().filter(|rule| rule.scope.is_for(affiliate, group) && rule.is_in_force(at)) {
+            let span = rule.tiers.as_ref().map(|tiers| tiers.of);
+            needs.ever |= rule.first_sales.is_some() || span == Some(Span::Ever);
+            needs.month |= span == Some(Span::Month);
+            needs.customer |= rule.payments.is_some();
+        }
+        needs
     }
 }
 
@@ -113,6 +175,27 @@ pub struct Part {
     /// Why it earns nothing although the rule would pay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nothing: Option<String>,
+    /// Why it pays that, where the rule pays differently at other times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    /// Why so much less is earned than the parts before come to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub less: Option<String>,
+}
+
+impl Part {
+    fn less(amount: i64, why: String) -> Self {
+        let nothing = String::new;
+        Self {
+            product: nothing(),
+            amount,
+            rule: nothing(),
+            pays: nothing(),
+            nothing: None,
+            because: None,
+            less: Some(why),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,6 +220,8 @@ impl Earning {
 pub struct Rates<'a> {
     pub program: Rate,
     pub own: &'a [OwnRate],
+    /// The most that is earned, whatever decides.
+    pub caps: Caps,
 }
 
 /// What decides for a line: a rule, or a rate as if it were one.
@@ -147,10 +232,11 @@ enum Closest<'a> {
 }
 
 impl Closest<'_> {
-    fn pays(&self) -> Pays {
+    /// What it pays for that sale, and why that.
+    fn pays(&self, facts: &Facts<'_>) -> (Pays, Option<String>) {
         match self {
-            Self::Rule(rule) => rule.pays,
-            Self::Own(rate) | Self::Program(rate) => Pays::Share(*rate),
+            Self::Rule(rule) => rule.pays_now(facts),
+            Self::Own(rate) | Self::Program(rate) => (Pays::Share(*rate), None),
         }
     }
 
@@ -164,36 +250,31 @@ impl Closest<'_> {
 }
 
 impl Rule {
-    /// What it pays, and for what.
-    pub fn in_words(&self, currency: Currency) -> String {
-        let each = if self.products.is_empty() { "sale" } else { "piece" };
-        let pays = match self.pays {
-            Pays::Share(rate) => rate.to_string(),
-            Pays::Flat(minor) => format!("{} {} for each {each}", currency.code(), currency.of(minor)),
-        };
-        let of = match self.sales {
-            Sales::All => "of every sale",
-            Sales::First => "of a customer’s first sale",
-            Sales::Repeat => "of repeat sales",
-        };
-        let products =
-            if self.products.is_empty() { String::new() } else { format!(" of {}", self.products.join(", ")) };
-        let months = self.months.map(|months| format!(", for {months} months of a customer")).unwrap_or_default();
-        let most = self.payments.map(|most| format!(", for {most} sales of a customer")).unwrap_or_default();
-        format!("{pays} {of}{products}{months}{most}")
-    }
-
     pub fn is_in_force(&self, at: Time) -> bool {
         self.starts_at <= at && self.ends_at.is_none_or(|end| at < end)
     }
 
-    /// Why it does not fit the line; `None` where it does.
-    pub fn misses(&self, facts: Facts<'_>, product: Option<&Product>) -> Option<&'static str> {
+    /// Why it is not for the affiliate, or not any more.
+    fn misses_affiliate(&self, facts: &Facts<'_>) -> Option<&'static str> {
         if !self.scope.is_for(facts.affiliate, facts.group) {
             return Some(match self.scope {
                 Scope::Group(_) => "is for another group",
                 _ => "is for other affiliates",
             });
+        }
+        if self.first_days.is_some_and(|days| !facts.is_within_first(days)) {
+            return Some("is for an affiliate’s first days, which are over");
+        }
+        if self.first_sales.is_some_and(|sales| facts.so_far.ever.sales >= sales) {
+            return Some("is for an affiliate’s first sales, which are over");
+        }
+        None
+    }
+
+    /// Why it does not fit the line; `None` where it does.
+    pub fn misses(&self, facts: Facts<'_>, product: Option<&Product>) -> Option<&'static str> {
+        if let Some(why) = self.misses_affiliate(&facts) {
+            return Some(why);
         }
         if facts.at < self.starts_at {
             return Some("has not begun");
@@ -212,8 +293,37 @@ impl Rule {
     }
 
     /// The higher, the closer to a sale.
-    pub fn closeness(&self) -> (Scope, bool, bool, Time, i64) {
-        (self.scope, !self.products.is_empty(), self.sales != Sales::All, self.starts_at, self.id.raw())
+    pub fn closeness(&self) -> (Scope, bool, bool, bool, Time, i64) {
+        (
+            self.scope,
+            !self.products.is_empty(),
+            self.is_for_beginners(),
+            self.sales != Sales::All,
+            self.starts_at,
+            self.id.raw(),
+        )
+    }
+
+    pub const fn is_for_beginners(&self) -> bool {
+        self.first_days.is_some() || self.first_sales.is_some()
+    }
+
+    /// What it pays for that sale, and why that and not something else.
+    fn pays_now(&self, facts: &Facts<'_>) -> (Pays, Option<String>) {
+        let currency = facts.amount.currency;
+        if let Some(tiers) = &self.tiers
+            && let Some(step) = tiers.reached(&facts.so_far)
+        {
+            let because = tiers.because(step, &facts.so_far, self.pays, currency);
+            return (self.pays.of(step.pays), Some(because));
+        }
+        let sale = facts.so_far.ever.sales + 1;
+        let because = match (self.first_sales, self.first_days) {
+            (Some(sales), _) => Some(format!("sale {sale} of the affiliate’s first {sales}")),
+            (None, Some(days)) => Some(format!("within the affiliate’s first {days} days")),
+            (None, None) => None,
+        };
+        (self.pays, because)
     }
 
     /// Why a customer's sale earns nothing any more by this rule.
@@ -249,7 +359,7 @@ fn closest<'a>(rates: Rates<'_>, rules: &'a [Rule], facts: Facts<'_>, product: O
 
 /// What the sale earns. Rounded once, at the end, half away from zero.
 pub fn earn(rates: Rates<'_>, rules: &[Rule], facts: Facts<'_>) -> Earning {
-    if rules.is_empty() {
+    if rules.is_empty() && rates.caps.is_none() {
         let rate = rate_at(rates.program, rates.own, facts.at);
         return Earning { amount: rate.of(facts.amount).minor, rate, parts: Vec::new() };
     }
@@ -259,6 +369,7 @@ pub fn earn(rates: Rates<'_>, rules: &[Rule], facts: Facts<'_>) -> Earning {
     let lines = if lines.is_empty() { &whole[..] } else { &lines[..] };
 
     let (mut shares, mut flat, mut rate, mut has_flat) = (0_i64, 0_i64, None, Vec::new());
+    let mut is_rate_alone = false;
     let mut parts = Vec::with_capacity(lines.len());
     for (product, amount) in lines.iter().copied() {
         let won = closest(rates, rules, facts, product);
@@ -266,10 +377,10 @@ pub fn earn(rates: Rates<'_>, rules: &[Rule], facts: Facts<'_>) -> Earning {
             Closest::Rule(rule) => rule.exhausted(facts),
             _ => None,
         };
-        let pays = won.pays();
+        let (pays, because) = won.pays(&facts);
         let shown = match pays {
             Pays::Share(share) => share.to_string(),
-            Pays::Flat(minor) => format!("{} {} each", facts.amount.currency.code(), facts.amount.with(minor)),
+            flat @ Pays::Flat(_) => format!("{} each", flat.in_words(facts.amount.currency)),
         };
         if nothing.is_none() {
             match (pays, &won) {
@@ -290,60 +401,23 @@ pub fn earn(rates: Rates<'_>, rules: &[Rule], facts: Facts<'_>) -> Earning {
                 rate.get_or_insert(share);
             }
         }
-        if lines.len() == 1 && !matches!(won, Closest::Rule(_)) {
-            // A rate of the whole sale says it all.
-            break;
-        }
+        is_rate_alone = lines.len() == 1 && !matches!(won, Closest::Rule(_));
         let product = product.map(|product| product.name.clone()).unwrap_or_default();
-        parts.push(Part { product, amount, rule: won.name().to_owned(), pays: shown, nothing });
+        let because = because.filter(|_| nothing.is_none());
+        parts.push(Part { product, amount, rule: won.name().to_owned(), pays: shown, nothing, because, less: None });
     }
     let by_rates = proportion(shares, 1, Rate::MAX);
     // Nobody earns more by a sale than it brought.
-    let amount = by_rates.saturating_add(flat).min(facts.amount.minor);
+    let whole = by_rates.saturating_add(flat).min(facts.amount.minor);
+    let earned = facts.customer.map(|customer| customer.earned);
+    let (amount, less) = rates.caps.cut(whole, earned, facts.so_far.month_earned, facts.amount.currency);
+    match less {
+        Some(why) => parts.push(Part::less(whole - amount, why)),
+        // A rate of the whole sale says it all.
+        None if is_rate_alone => parts.clear(),
+        None => {}
+    }
     Earning { amount, rate: rate.unwrap_or(Rate::from_basis_points(0)), parts }
-}
-
-/// In words, from the parts that stay with a commission: `50% of USD 50.00 for “Mug” by “Mugs”`.
-pub fn in_words(parts: &[Part], currency: Currency) -> String {
-    let told = |part: &Part| {
-        let (code, amount) = (currency.code(), currency.of(part.amount));
-        let what = if part.product.is_empty() { String::new() } else { format!(" for “{}”", part.product) };
-        match &part.nothing {
-            Some(why) => format!("nothing of {code} {amount}{what} by “{}”: {why}", part.rule),
-            None => format!("{} of {code} {amount}{what} by “{}”", part.pays, part.rule),
-        }
-    };
-    parts.iter().map(told).collect::<Vec<_>>().join("; ")
-}
-
-/// The parts as they are stored with a commission; none where its rate is all there is to say.
-pub fn read_parts(explanation: Option<&str>) -> Vec<Part> {
-    explanation.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
-}
-
-/// By what a commission was made, short enough for a row: `20%`, or `USD 3.00 each by “Mugs” and 25% by “Everybody”`.
-pub fn in_short(explanation: Option<&str>, rate: Rate) -> String {
-    let told = |part: Part| {
-        let pays = if part.nothing.is_some() { "nothing" } else { &part.pays };
-        format!("{pays} by “{}”", part.rule)
-    };
-    let mut all: Vec<String> = read_parts(explanation).into_iter().map(told).collect();
-    let mut seen = std::collections::HashSet::new();
-    all.retain(|one| seen.insert(one.clone()));
-    if all.is_empty() { rate.to_string() } else { all.join(" and ") }
-}
-
-/// The rules that hold for an affiliate, for them to read: the closest first.
-pub fn told_to(
-    rules: &[Rule],
-    (affiliate, group): (AffiliateId, Option<GroupId>),
-    now: Time,
-    currency: Currency,
-) -> Vec<String> {
-    let is_theirs = |rule: &&Rule| rule.scope.is_for(affiliate, group) && rule.is_in_force(now);
-    let mut theirs: Vec<_> = rules.iter().filter(is_theirs).collect();
-    theirs.sort_by_key(|rule| std::cmp::Reverse(rule.closeness()));
-    theirs.into_iter().map(|rule| format!("{}: {}", rule.name, rule.in_words(currency))).collect()
 }
 
 /// The products that a rule names, as typed: separated by commas or lines.

@@ -10,6 +10,7 @@ use crate::{
         program::{DEFAULT_ATTRIBUTION_DAYS, DEFAULT_RATE, Difference, Program, differences},
         role::Role,
         time::Time,
+        volume::Caps,
     },
     store::{Tx, accounts, keys, programs, totals},
 };
@@ -106,6 +107,7 @@ pub fn new(id: ProgramId, slug: String, name: String, currency: Currency) -> Pro
         rate: DEFAULT_RATE,
         attribution_days: DEFAULT_ATTRIBUTION_DAYS,
         rules: Vec::new(),
+        caps: Caps::default(),
         touch: Touch::Last,
         bound_days: None,
         coupon_wins: true,

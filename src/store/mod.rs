@@ -48,6 +48,7 @@ pub mod totals;
 pub mod tracking;
 pub mod two_steps;
 mod types;
+pub mod volume;
 
 use std::{
     ops::{Deref, DerefMut},

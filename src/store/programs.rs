@@ -7,6 +7,7 @@ use crate::domain::{
     money::{Currency, Rate},
     program::{self, Program},
     time::Time,
+    volume::Caps,
 };
 
 row! {
@@ -23,6 +24,8 @@ row! {
         pub bound_days: Option<i64>,
         pub coupon_wins: bool,
         pub new_customers_only: bool,
+        pub customer_cap_minor: Option<i64>,
+        pub month_cap_minor: Option<i64>,
     }
 }
 
@@ -38,6 +41,7 @@ impl TryFrom<ProgramRow> for Program {
             rate: Rate::from_basis_points(row.rate_bps),
             attribution_days: row.attribution_days,
             rules: Vec::new(),
+            caps: Caps { customer: row.customer_cap_minor, month: row.month_cap_minor },
             touch: row.touch,
             bound_days: row.bound_days,
             coupon_wins: row.coupon_wins,
@@ -77,7 +81,7 @@ pub async fn update(tx: &mut Tx, program: &Program, now: Time) -> Result<(), Err
     execute!(
         tx,
         "UPDATE programs SET name = $2, rate_bps = $3, attribution_days = $4, landing_url = $5, domains = $6, updated_at = $7,
-           touch = $8, bound_days = $9, coupon_wins = $10, new_customers_only = $11
+           touch = $8, bound_days = $9, coupon_wins = $10, new_customers_only = $11, customer_cap_minor = $12, month_cap_minor = $13
          WHERE id = $1",
         program.id,
         &program.name,
@@ -89,7 +93,9 @@ pub async fn update(tx: &mut Tx, program: &Program, now: Time) -> Result<(), Err
         program.touch,
         program.bound_days,
         program.coupon_wins,
-        program.new_customers_only
+        program.new_customers_only,
+        program.caps.customer,
+        program.caps.month
     )
     .map(drop)
 }
@@ -98,7 +104,8 @@ macro_rules! program {
     ($rest:literal) => {
         concat!(
             "SELECT id, slug, name, currency, rate_bps, attribution_days, landing_url, domains,
-                    touch, bound_days, coupon_wins, new_customers_only FROM programs ",
+                    touch, bound_days, coupon_wins, new_customers_only,
+                    customer_cap_minor, month_cap_minor FROM programs ",
             $rest
         )
     };

@@ -6,6 +6,7 @@ use crate::domain::{
     money::Rate,
     rules::{Pays, Rule, Sales, Scope},
     time::Time,
+    volume::Tiers,
 };
 
 row! {
@@ -20,6 +21,9 @@ row! {
         pub flat_minor: Option<i64>,
         pub months: Option<i64>,
         pub payments: Option<i64>,
+        pub first_days: Option<i64>,
+        pub first_sales: Option<i64>,
+        pub tiers: Option<String>,
         pub starts_at: Time,
         pub ends_at: Option<Time>,
     }
@@ -41,6 +45,9 @@ impl From<Row> for Rule {
             pays: row.flat_minor.map_or_else(|| share(row.rate_bps.unwrap_or(0)), Pays::Flat),
             months: row.months,
             payments: row.payments,
+            first_days: row.first_days,
+            first_sales: row.first_sales,
+            tiers: row.tiers.as_deref().and_then(Tiers::from_json),
             starts_at: row.starts_at,
             ends_at: row.ends_at,
         }
@@ -52,7 +59,8 @@ pub async fn of(tx: &mut Tx, program: ProgramId) -> Result<Vec<Rule>, Error> {
     let rows = fetch_all!(
         Row,
         tx,
-        "SELECT id, name, affiliate_id, group_id, products, sales, rate_bps, flat_minor, months, payments, starts_at, ends_at
+        "SELECT id, name, affiliate_id, group_id, products, sales, rate_bps, flat_minor, months, payments,
+                first_days, first_sales, tiers, starts_at, ends_at
          FROM commission_rules WHERE program_id = $1 ORDER BY id",
         program
     )?;
@@ -67,8 +75,9 @@ pub async fn create(tx: &mut Tx, program: ProgramId, rule: &Rule) -> Result<(), 
     };
     execute!(
         tx,
-        "INSERT INTO commission_rules (id, program_id, name, affiliate_id, products, sales, rate_bps, flat_minor, months, payments, starts_at, ends_at, group_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        "INSERT INTO commission_rules (id, program_id, name, affiliate_id, products, sales, rate_bps, flat_minor, months, payments, starts_at, ends_at, group_id,
+           first_days, first_sales, tiers)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         rule.id,
         program,
         &rule.name,
@@ -81,7 +90,10 @@ pub async fn create(tx: &mut Tx, program: ProgramId, rule: &Rule) -> Result<(), 
         rule.payments,
         rule.starts_at,
         rule.ends_at,
-        group
+        group,
+        rule.first_days,
+        rule.first_sales,
+        rule.tiers.as_ref().map(Tiers::to_json)
     )
     .map(drop)
 }

@@ -18,28 +18,38 @@ use crate::{
     app::App,
     domain::{
         Issue,
+        affiliate::own_since,
         attribution::Named,
         code::Code,
         decimal,
         id::{self, GroupId},
-        money::{Money, Rate},
+        money::{Currency, Money, Rate},
         products::Product,
         program::Program,
-        rules::{self, Customer, Facts, Pays, Rates, Rule, Sales, Scope},
+        rules::{self, Customer, Facts, Needs, Pays, Rates, Rule, Sales, Scope},
         text,
         time::Time,
+        volume::{Measure, SoFar, Span, Tiers},
     },
     flows::{Refusal, rules as flow},
     store::{
         Tx, codes,
         groups::{self, Group},
         rates, rules as stored,
+        volume::{self, Hold},
     },
 };
 
 const KINDS: [(&str, &str); 2] = [("share", "A share of it"), ("flat", "An amount for each")];
 const SALES: [(&str, &str); 3] =
     [("all", "Every sale"), ("first", "A customer’s first sale"), ("repeat", "Repeat sales and renewals")];
+const TIERS: [(&str, &str); 5] = [
+    ("", "Nothing: always the same"),
+    ("count month", "How many sales the affiliate made this month"),
+    ("amount month", "What the affiliate sold this month"),
+    ("count ever", "How many sales the affiliate ever made"),
+    ("amount ever", "What the affiliate ever sold"),
+];
 const TESTS: [(&str, &str); 2] = [("first", "A customer’s first"), ("repeat", "One more of a customer")];
 
 /// A rule as the list shows it.
@@ -57,6 +67,9 @@ struct Tried {
     amount: Money,
     earned: Money,
     sentence: String,
+    /// What the affiliate has sold so far, and how far it is to the next rate of each rule.
+    so_far: SoFar,
+    progress: Vec<rules::Told>,
     /// The rules that were not asked, and why.
     others: Vec<(String, &'static str)>,
 }
@@ -71,6 +84,13 @@ struct Index {
     form: Form,
     trial: Form,
     tried: Option<Tried>,
+}
+
+impl Index {
+    /// Whether what few need is filled in.
+    fn is_advanced(&self) -> bool {
+        ["first_days", "first_sales", "tiers_by", "tiers"].iter().any(|field| self.form.filled(field).is_some())
+    }
 }
 
 async fn page(me: &Configures, app: &App, form: Form, mut trial: Form) -> Result<Index, Failure> {
@@ -102,7 +122,7 @@ async fn page(me: &Configures, app: &App, form: Form, mut trial: Form) -> Result
 
 /// `GET /m/{program}/rules`, with a sale to try in the address.
 pub async fn index(me: Configures, State(app): State<App>, query: Query) -> Result<Reply, Failure> {
-    let given = ["affiliate", "amount", "product", "sale"].map(|name| (name, query.get(name)));
+    let given = ["affiliate", "amount", "product", "sale", "earned"].map(|name| (name, query.get(name)));
     let trial: Vec<_> = given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     Ok(Reply::page(page(&me, &app, Form::default(), Form::of(&trial)).await?))
 }
@@ -128,17 +148,25 @@ async fn try_out(
     };
     let products: Vec<_> = trial.filled("product").map(product).into_iter().collect();
     let is_repeat = trial.is("sale", "repeat");
-    let before = Customer { sales: 1, first_sale_at: Some(now) };
+    let earned = trial.read_filled("earned", |text| currency.amount(text)).map_or(0, |money| money.minor);
+    if !trial.is_good() {
+        return Ok(None);
+    }
+    let sales = i64::from(is_repeat);
+    let customer = Customer { sales, first_sale_at: is_repeat.then_some(now), earned };
+    let everything = Needs { ever: true, month: true, customer: false };
+    let so_far = volume::so_far(tx, named.affiliate, everything, now, Hold::Loosely).await?;
     let facts = Facts {
         amount,
         affiliate: named.affiliate,
         group: named.group,
+        so_far,
         at: now,
         products: &products,
-        customer: is_repeat.then_some(before),
+        customer: Some(customer),
         is_renewal: false,
     };
-    let earning = rules::earn(Rates { program: me.program.rate, own: &own }, held, facts);
+    let earning = rules::earn(Rates { program: me.program.rate, own: &own, caps: me.program.caps }, held, facts);
     let earned = amount.with(earning.amount);
     let sentence = if earning.parts.is_empty() {
         format!("{} of {} {amount}", earning.rate, currency.code())
@@ -151,7 +179,10 @@ async fn try_out(
         None => Some((rule.name.clone(), "fits too, but another is closer")),
     };
     let others = held.iter().filter_map(why).collect();
-    Ok(Some(Tried { amount, earned, sentence, others }))
+    let (whose, has_own) = ((named.affiliate, named.group), own_since(&own, now).is_some());
+    let mut progress = rules::told_to(held, whose, has_own, so_far, now, currency);
+    progress.retain(|told| told.progress.is_some());
+    Ok(Some(Tried { amount, earned, sentence, so_far, progress, others }))
 }
 
 /// The affiliate whose code a field names.
@@ -211,6 +242,14 @@ fn read(program: &Program, form: &mut Form, scope: Scope, now: Time) -> Option<R
         count.ok_or(Issue::new("must be 1 to 1000, or empty"))
     };
     let (months, payments) = (form.read_filled("months", count), form.read_filled("payments", count));
+    let (first_days, first_sales) = (form.read_filled("first_days", count), form.read_filled("first_sales", count));
+    let tiers = match (pays, form.filled("tiers_by").map(str::to_owned)) {
+        (Some(pays), Some(word)) => read_tiers(form, &word, pays, program.currency),
+        _ => None,
+    };
+    if form.filled("tiers").is_some() && form.filled("tiers_by").is_none() {
+        form.wrong("tiers", "need to know what they go by");
+    }
     let starts_at = form.read_filled("starts_at", |text| {
         // A sale of today's morning was recorded under what held then.
         Time::parse_date(text).map(|day| if day.day() == now.day() { now } else { day }).and_then(|start| {
@@ -233,9 +272,23 @@ fn read(program: &Program, form: &mut Form, scope: Scope, now: Time) -> Option<R
         pays: pays?,
         months,
         payments,
+        first_days,
+        first_sales,
+        tiers,
         starts_at: starts_at.unwrap_or(now),
         ends_at: None,
     })
+}
+
+/// The steps of a rule whose rate grows.
+fn read_tiers(form: &mut Form, word: &str, pays: Pays, currency: Currency) -> Option<Tiers> {
+    let (by, of) = word.split_once(' ').unwrap_or_default();
+    let (Ok(by), Ok(of)) = (Measure::parse(by), Span::parse(of)) else {
+        form.wrong("tiers_by", "must be one of the choices");
+        return None;
+    };
+    let steps = form.read("tiers", |text| Tiers::read_steps(text, by, pays, currency))?;
+    Some(Tiers { by, of, steps })
 }
 
 /// `POST /m/{program}/rules/{id}/end`

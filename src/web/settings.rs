@@ -17,6 +17,7 @@ use crate::{
         money::Rate,
         program::{self, Program},
         text, tracking,
+        volume::{self, Caps},
     },
     flows::{self, Refusal, programs},
     store::{self, audit, looks},
@@ -110,9 +111,12 @@ pub async fn show(me: Configures, State(app): State<App>, PathPart(part): PathPa
     let program = &me.program;
     let landing_url = program.landing_url.as_ref().map_or("", url::Url::as_str);
     let tracking = store::tracking::settings(&mut *app.db.read().await?, program.id).await?;
+    let shown = |cap: Option<i64>| cap.map_or(String::new(), |minor| program.currency.of(minor).to_string());
     let form = Form::of(&[
         ("name", &program.name),
         ("commission", &program.rate.to_string()),
+        ("customer_cap", &shown(program.caps.customer)),
+        ("month_cap", &shown(program.caps.month)),
         ("attribution_days", &program.attribution_days.to_string()),
         ("landing_url", landing_url),
         ("touch", program.touch.as_str()),
@@ -172,7 +176,12 @@ fn read(before: &Program, part: Part, form: &mut Form) -> Option<Program> {
     let mut after = before.clone();
     match part {
         Part::Basics => after.name = form.read("name", |name| text::name(name).map(|()| name.to_owned()))?,
-        Part::Commission => after.rate = form.read("commission", Rate::parse)?,
+        Part::Commission => {
+            let rate = form.read("commission", Rate::parse);
+            let mut most = |field| form.read(field, |text| volume::cap(text, before.currency));
+            let (customer, month) = (most("customer_cap"), most("month_cap"));
+            (after.rate, after.caps) = (rate?, Caps { customer: customer?, month: month? });
+        }
         Part::Tracking => {
             let days = form.read("attribution_days", |days| {
                 days.parse()

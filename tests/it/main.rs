@@ -59,6 +59,7 @@ mod site_browser;
 mod site_check;
 mod site_reports;
 mod story;
+mod tiers;
 mod tracking;
 mod two_servers;
 mod windows;
