@@ -178,6 +178,9 @@ impl Year {
             pays: Pays::Share(Rate::from_basis_points(2_500)),
             months: None,
             payments: None,
+            first_days: None,
+            first_sales: None,
+            tiers: None,
             starts_at: act.now,
             ends_at: None,
         };

@@ -2,7 +2,7 @@
 
 use super::{
     affiliate::{Status, words},
-    id::{AffiliateId, ClickId},
+    id::{AffiliateId, ClickId, GroupId},
     signals::Own,
     time::Time,
 };
@@ -14,6 +14,7 @@ pub struct Named {
     pub status: Status,
     /// The affiliate's current code, whichever alias was used.
     pub code: String,
+    pub group: Option<GroupId>,
     /// A rate of their own may stand in for the program's.
     pub has_own_rate: bool,
     pub own: Own,
@@ -248,7 +249,14 @@ mod tests {
     }
 
     fn named(raw: i64, status: Status) -> Named {
-        Named { affiliate: Id::new(raw), status, code: format!("CODE{raw}"), has_own_rate: false, own: Own::default() }
+        Named {
+            affiliate: Id::new(raw),
+            status,
+            code: format!("CODE{raw}"),
+            group: None,
+            has_own_rate: false,
+            own: Own::default(),
+        }
     }
 
     fn active(raw: i64) -> Named {

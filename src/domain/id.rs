@@ -53,6 +53,7 @@ kinds! {
     Commission "comm_" "commissionId" "commission";
     Conversion "conv_" "conversionId" "conversion";
     Coupon "coup_" "couponId" "coupon";
+    Group "grp_" "groupId" "group";
     Key "key_" "keyId" "key";
     Link "link_" "linkId" "link";
     Payout "pay_" "payoutId" "payout";
@@ -74,6 +75,7 @@ pub type ClickId = Id<Click>;
 pub type CommissionId = Id<Commission>;
 pub type ConversionId = Id<Conversion>;
 pub type CouponId = Id<Coupon>;
+pub type GroupId = Id<Group>;
 pub type KeyId = Id<Key>;
 pub type LinkId = Id<Link>;
 pub type PayoutId = Id<Payout>;

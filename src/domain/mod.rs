@@ -40,6 +40,7 @@ pub mod text;
 pub mod time;
 pub mod tracking;
 pub mod two_step;
+pub mod volume;
 
 use std::borrow::Cow;
 

@@ -9,6 +9,7 @@ use super::{
     money::{Currency, Rate},
     rules::Rule,
     signals,
+    volume::Caps,
 };
 
 pub const DEFAULT_ATTRIBUTION_DAYS: i64 = 60;
@@ -38,6 +39,8 @@ pub struct Program {
     pub signals: signals::Settings,
     /// What sales earn where that is not the rate alone.
     pub rules: Vec<Rule>,
+    /// How much sales earn at most.
+    pub caps: Caps,
 }
 
 impl Program {
@@ -146,6 +149,7 @@ pub fn differences(before: &Program, after: &Program) -> Vec<Difference> {
         [
             ("Name", program.name.clone()),
             ("Commission", program.rate.to_string()),
+            ("Most earned", program.caps.in_words(program.currency)),
             ("Attribution window", format!("{} days", program.attribution_days)),
             ("Who is credited", program.touch.sentence().into()),
             ("Customers stay", bound(program.bound_days)),
@@ -229,6 +233,7 @@ mod tests {
             rate: DEFAULT_RATE,
             rules: Vec::new(),
             signals: signals::Settings::default(),
+            caps: Caps::default(),
             touch: Touch::Last,
             bound_days: None,
             coupon_wins: true,

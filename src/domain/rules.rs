@@ -1,25 +1,53 @@
 //! What a sale earns: the program's rate, an affiliate's own, or a rule that is closer to the sale than either.
 //!
-//! Of the rules that fit a line of a sale the closest wins: one for the affiliate before one for everybody; among
-//! those one that names the product, then one for first or for repeat sales only, then the one that began last. What won, and the arithmetic, stays with the commission.
+//! Of the rules that fit a line of a sale the closest wins: one for the affiliate before one for their group
+//! before one for everybody; among those one that names the product, then one for an affiliate's first days or
+//! sales, then one for first or for repeat sales only, then the one that began last. Its rate may grow with what the
+//! affiliate sells, and the program may say how much is earned at most. What won, and the arithmetic, stays with the commission.
+
+mod words;
 
 use serde::Serialize;
 
 use super::{
     Issue,
     affiliate::{OwnRate, rate_at, words},
-    id::{AffiliateId, RuleId},
+    id::{AffiliateId, GroupId, RuleId},
     money::{Currency, Money, Rate, proportion},
     period,
     products::Product,
     time::Time,
+    volume::{Caps, SoFar, Span, Tiers},
 };
 
+pub use words::{Told, in_short, in_words, read_parts, told_to};
+
 /// For whom a rule is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     Everybody,
+    Group(GroupId),
     Affiliate(AffiliateId),
+}
+
+impl Scope {
+    /// Whom it names.
+    pub const fn columns(self) -> (Option<AffiliateId>, Option<GroupId>) {
+        match self {
+            Self::Everybody => (None, None),
+            Self::Group(group) => (None, Some(group)),
+            Self::Affiliate(affiliate) => (Some(affiliate), None),
+        }
+    }
+
+    /// Whether it is for an affiliate who is in that group.
+    pub fn is_for(self, affiliate: AffiliateId, group: Option<GroupId>) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Group(id) => group == Some(id),
+            Self::Affiliate(id) => id == affiliate,
+        }
+    }
 }
 
 words! {
@@ -35,6 +63,25 @@ pub enum Pays {
     Flat(i64),
 }
 
+impl Pays {
+    /// So much of the same kind: basis points or minor units.
+    #[must_use]
+    pub const fn of(self, pays: i64) -> Self {
+        match self {
+            Self::Share(_) => Self::Share(Rate::from_basis_points(pays)),
+            Self::Flat(_) => Self::Flat(pays),
+        }
+    }
+
+    /// `20%` or `USD 5.00`.
+    pub fn in_words(self, currency: Currency) -> String {
+        match self {
+            Self::Share(rate) => rate.to_string(),
+            Self::Flat(minor) => format!("{} {}", currency.code(), currency.of(minor)),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Rule {
     pub id: RuleId,
@@ -47,16 +94,23 @@ pub struct Rule {
     /// How many months from a customer's first sale on, and how many of their sales, earn anything.
     pub months: Option<i64>,
     pub payments: Option<i64>,
+    /// Only in that many days from an affiliate's joining on, and for that many of their first sales.
+    pub first_days: Option<i64>,
+    pub first_sales: Option<i64>,
+    /// What it pays instead once the affiliate has sold enough.
+    pub tiers: Option<Tiers>,
     pub starts_at: Time,
     pub ends_at: Option<Time>,
 }
 
 /// What is known of whoever bought.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Customer {
     /// Sales before this one.
     pub sales: i64,
     pub first_sale_at: Option<Time>,
+    /// What their sales earned, in minor units.
+    pub earned: i64,
 }
 
 /// A sale, as rules look at it.
@@ -64,6 +118,9 @@ pub struct Customer {
 pub struct Facts<'a> {
     pub amount: Money,
     pub affiliate: AffiliateId,
+    pub group: Option<GroupId>,
+    /// What the affiliate sold before; as much of it as [`Needs`] says.
+    pub so_far: SoFar,
     pub at: Time,
     pub products: &'a [Product],
     pub customer: Option<Customer>,
@@ -74,6 +131,34 @@ pub struct Facts<'a> {
 impl Facts<'_> {
     pub fn is_repeat(&self) -> bool {
         self.is_renewal || self.customer.is_some_and(|customer| customer.sales > 0)
+    }
+
+    /// Ids carry the moment at which an affiliate joined.
+    fn is_within_first(&self, days: i64) -> bool {
+        self.at < self.affiliate.time().plus_days(days)
+    }
+}
+
+/// What must be known beyond the sale to price it, so that nothing is read where no rule asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// What the affiliate has sold in total, and in the month.
+    pub ever: bool,
+    pub month: bool,
+    /// What is known of the customer, as it stays until the sale is recorded.
+    pub customer: bool,
+}
+
+impl Needs {
+    pub fn of(rules: &[Rule], caps: Caps, (affiliate, group): (AffiliateId, Option<GroupId>), at: Time) -> Self {
+        let mut needs = Self { ever: false, month: caps.month.is_some(), customer: caps.customer.is_some() };
+        for rule in rules.iter().filter(|rule| rule.scope.is_for(affiliate, group) && rule.is_in_force(at)) {
+            let span = rule.tiers.as_ref().map(|tiers| tiers.of);
+            needs.ever |= rule.first_sales.is_some() || span == Some(Span::Ever);
+            needs.month |= span == Some(Span::Month);
+            needs.customer |= rule.payments.is_some();
+        }
+        needs
     }
 }
 
@@ -90,6 +175,27 @@ pub struct Part {
     /// Why it earns nothing although the rule would pay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nothing: Option<String>,
+    /// Why it pays that, where the rule pays differently at other times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    /// Why so much less is earned than the parts before come to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub less: Option<String>,
+}
+
+impl Part {
+    fn less(amount: i64, why: String) -> Self {
+        let nothing = String::new;
+        Self {
+            product: nothing(),
+            amount,
+            rule: nothing(),
+            pays: nothing(),
+            nothing: None,
+            because: None,
+            less: Some(why),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +220,8 @@ impl Earning {
 pub struct Rates<'a> {
     pub program: Rate,
     pub own: &'a [OwnRate],
+    /// The most that is earned, whatever decides.
+    pub caps: Caps,
 }
 
 /// What decides for a line: a rule, or a rate as if it were one.
@@ -124,10 +232,11 @@ enum Closest<'a> {
 }
 
 impl Closest<'_> {
-    fn pays(&self) -> Pays {
+    /// What it pays for that sale, and why that.
+    fn pays(&self, facts: &Facts<'_>) -> (Pays, Option<String>) {
         match self {
-            Self::Rule(rule) => rule.pays,
-            Self::Own(rate) | Self::Program(rate) => Pays::Share(*rate),
+            Self::Rule(rule) => rule.pays_now(facts),
+            Self::Own(rate) | Self::Program(rate) => (Pays::Share(*rate), None),
         }
     }
 
@@ -141,37 +250,31 @@ impl Closest<'_> {
 }
 
 impl Rule {
-    /// What it pays, and for what.
-    pub fn in_words(&self, currency: Currency) -> String {
-        let each = if self.products.is_empty() { "sale" } else { "piece" };
-        let pays = match self.pays {
-            Pays::Share(rate) => rate.to_string(),
-            Pays::Flat(minor) => format!("{} {} for each {each}", currency.code(), currency.of(minor)),
-        };
-        let of = match self.sales {
-            Sales::All => "of every sale",
-            Sales::First => "of a customer’s first sale",
-            Sales::Repeat => "of repeat sales",
-        };
-        let products =
-            if self.products.is_empty() { String::new() } else { format!(" of {}", self.products.join(", ")) };
-        let months = self.months.map(|months| format!(", for {months} months of a customer")).unwrap_or_default();
-        let most = self.payments.map(|most| format!(", for {most} sales of a customer")).unwrap_or_default();
-        format!("{pays} {of}{products}{months}{most}")
-    }
-
     pub fn is_in_force(&self, at: Time) -> bool {
         self.starts_at <= at && self.ends_at.is_none_or(|end| at < end)
     }
 
+    /// Why it is not for the affiliate, or not any more.
+    fn misses_affiliate(&self, facts: &Facts<'_>) -> Option<&'static str> {
+        if !self.scope.is_for(facts.affiliate, facts.group) {
+            return Some(match self.scope {
+                Scope::Group(_) => "is for another group",
+                _ => "is for other affiliates",
+            });
+        }
+        if self.first_days.is_some_and(|days| !facts.is_within_first(days)) {
+            return Some("is for an affiliate’s first days, which are over");
+        }
+        if self.first_sales.is_some_and(|sales| facts.so_far.ever.sales >= sales) {
+            return Some("is for an affiliate’s first sales, which are over");
+        }
+        None
+    }
+
     /// Why it does not fit the line; `None` where it does.
     pub fn misses(&self, facts: Facts<'_>, product: Option<&Product>) -> Option<&'static str> {
-        let is_theirs = match self.scope {
-            Scope::Everybody => true,
-            Scope::Affiliate(affiliate) => facts.affiliate == affiliate,
-        };
-        if !is_theirs {
-            return Some("is for other affiliates");
+        if let Some(why) = self.misses_affiliate(&facts) {
+            return Some(why);
         }
         if facts.at < self.starts_at {
             return Some("has not begun");
@@ -190,9 +293,37 @@ impl Rule {
     }
 
     /// The higher, the closer to a sale.
-    pub fn closeness(&self) -> (bool, bool, bool, Time, i64) {
-        let is_own = matches!(self.scope, Scope::Affiliate(_));
-        (is_own, !self.products.is_empty(), self.sales != Sales::All, self.starts_at, self.id.raw())
+    pub fn closeness(&self) -> (Scope, bool, bool, bool, Time, i64) {
+        (
+            self.scope,
+            !self.products.is_empty(),
+            self.is_for_beginners(),
+            self.sales != Sales::All,
+            self.starts_at,
+            self.id.raw(),
+        )
+    }
+
+    pub const fn is_for_beginners(&self) -> bool {
+        self.first_days.is_some() || self.first_sales.is_some()
+    }
+
+    /// What it pays for that sale, and why that and not something else.
+    fn pays_now(&self, facts: &Facts<'_>) -> (Pays, Option<String>) {
+        let currency = facts.amount.currency;
+        if let Some(tiers) = &self.tiers
+            && let Some(step) = tiers.reached(&facts.so_far)
+        {
+            let because = tiers.because(step, &facts.so_far, self.pays, currency);
+            return (self.pays.of(step.pays), Some(because));
+        }
+        let sale = facts.so_far.ever.sales + 1;
+        let because = match (self.first_sales, self.first_days) {
+            (Some(sales), _) => Some(format!("sale {sale} of the affiliate’s first {sales}")),
+            (None, Some(days)) => Some(format!("within the affiliate’s first {days} days")),
+            (None, None) => None,
+        };
+        (self.pays, because)
     }
 
     /// Why a customer's sale earns nothing any more by this rule.
@@ -228,7 +359,7 @@ fn closest<'a>(rates: Rates<'_>, rules: &'a [Rule], facts: Facts<'_>, product: O
 
 /// What the sale earns. Rounded once, at the end, half away from zero.
 pub fn earn(rates: Rates<'_>, rules: &[Rule], facts: Facts<'_>) -> Earning {
-    if rules.is_empty() {
+    if rules.is_empty() && rates.caps.is_none() {
         let rate = rate_at(rates.program, rates.own, facts.at);
         return Earning { amount: rate.of(facts.amount).minor, rate, parts: Vec::new() };
     }
@@ -238,6 +369,7 @@ pub fn earn(rates: Rates<'_>, rules: &[Rule], facts: Facts<'_>) -> Earning {
     let lines = if lines.is_empty() { &whole[..] } else { &lines[..] };
 
     let (mut shares, mut flat, mut rate, mut has_flat) = (0_i64, 0_i64, None, Vec::new());
+    let mut is_rate_alone = false;
     let mut parts = Vec::with_capacity(lines.len());
     for (product, amount) in lines.iter().copied() {
         let won = closest(rates, rules, facts, product);
@@ -245,10 +377,10 @@ pub fn earn(rates: Rates<'_>, rules: &[Rule], facts: Facts<'_>) -> Earning {
             Closest::Rule(rule) => rule.exhausted(facts),
             _ => None,
         };
-        let pays = won.pays();
+        let (pays, because) = won.pays(&facts);
         let shown = match pays {
             Pays::Share(share) => share.to_string(),
-            Pays::Flat(minor) => format!("{} {} each", facts.amount.currency.code(), facts.amount.with(minor)),
+            flat @ Pays::Flat(_) => format!("{} each", flat.in_words(facts.amount.currency)),
         };
         if nothing.is_none() {
             match (pays, &won) {
@@ -269,58 +401,23 @@ pub fn earn(rates: Rates<'_>, rules: &[Rule], facts: Facts<'_>) -> Earning {
                 rate.get_or_insert(share);
             }
         }
-        if lines.len() == 1 && !matches!(won, Closest::Rule(_)) {
-            // A rate of the whole sale says it all.
-            break;
-        }
+        is_rate_alone = lines.len() == 1 && !matches!(won, Closest::Rule(_));
         let product = product.map(|product| product.name.clone()).unwrap_or_default();
-        parts.push(Part { product, amount, rule: won.name().to_owned(), pays: shown, nothing });
+        let because = because.filter(|_| nothing.is_none());
+        parts.push(Part { product, amount, rule: won.name().to_owned(), pays: shown, nothing, because, less: None });
     }
     let by_rates = proportion(shares, 1, Rate::MAX);
     // Nobody earns more by a sale than it brought.
-    let amount = by_rates.saturating_add(flat).min(facts.amount.minor);
+    let whole = by_rates.saturating_add(flat).min(facts.amount.minor);
+    let earned = facts.customer.map(|customer| customer.earned);
+    let (amount, less) = rates.caps.cut(whole, earned, facts.so_far.month_earned, facts.amount.currency);
+    match less {
+        Some(why) => parts.push(Part::less(whole - amount, why)),
+        // A rate of the whole sale says it all.
+        None if is_rate_alone => parts.clear(),
+        None => {}
+    }
     Earning { amount, rate: rate.unwrap_or(Rate::from_basis_points(0)), parts }
-}
-
-/// In words, from the parts that stay with a commission: `50% of USD 50.00 for “Mug” by “Mugs”`.
-pub fn in_words(parts: &[Part], currency: Currency) -> String {
-    let told = |part: &Part| {
-        let (code, amount) = (currency.code(), currency.of(part.amount));
-        let what = if part.product.is_empty() { String::new() } else { format!(" for “{}”", part.product) };
-        match &part.nothing {
-            Some(why) => format!("nothing of {code} {amount}{what} by “{}”: {why}", part.rule),
-            None => format!("{} of {code} {amount}{what} by “{}”", part.pays, part.rule),
-        }
-    };
-    parts.iter().map(told).collect::<Vec<_>>().join("; ")
-}
-
-/// The parts as they are stored with a commission; none where its rate is all there is to say.
-pub fn read_parts(explanation: Option<&str>) -> Vec<Part> {
-    explanation.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
-}
-
-/// By what a commission was made, short enough for a row: `20%`, or `USD 3.00 each by “Mugs” and 25% by “Everybody”`.
-pub fn in_short(explanation: Option<&str>, rate: Rate) -> String {
-    let told = |part: Part| {
-        let pays = if part.nothing.is_some() { "nothing" } else { &part.pays };
-        format!("{pays} by “{}”", part.rule)
-    };
-    let mut all: Vec<String> = read_parts(explanation).into_iter().map(told).collect();
-    let mut seen = std::collections::HashSet::new();
-    all.retain(|one| seen.insert(one.clone()));
-    if all.is_empty() { rate.to_string() } else { all.join(" and ") }
-}
-
-/// The rules that hold for an affiliate, for them to read: the closest first.
-pub fn told_to(rules: &[Rule], affiliate: AffiliateId, now: Time, currency: Currency) -> Vec<String> {
-    let is_theirs = |rule: &&Rule| match rule.scope {
-        Scope::Everybody => rule.is_in_force(now),
-        Scope::Affiliate(id) => id == affiliate && rule.is_in_force(now),
-    };
-    let mut theirs: Vec<_> = rules.iter().filter(is_theirs).collect();
-    theirs.sort_by_key(|rule| std::cmp::Reverse(rule.closeness()));
-    theirs.into_iter().map(|rule| format!("{}: {}", rule.name, rule.in_words(currency))).collect()
 }
 
 /// The products that a rule names, as typed: separated by commas or lines.
@@ -337,140 +434,4 @@ pub fn product_list(text: &str) -> Result<Vec<String>, Issue> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{id::Id, money::Currency};
-
-    fn usd() -> Currency {
-        Currency::parse("USD").unwrap()
-    }
-
-    fn percent(share: i64) -> Pays {
-        Pays::Share(Rate::from_basis_points(share * 100))
-    }
-
-    fn rule(id: i64, pays: Pays) -> Rule {
-        Rule {
-            id: Id::new(id),
-            name: format!("rule {id}"),
-            scope: Scope::Everybody,
-            products: Vec::new(),
-            sales: Sales::All,
-            pays,
-            months: None,
-            payments: None,
-            starts_at: Time::from_ms(0),
-            ends_at: None,
-        }
-    }
-
-    fn facts(products: &[Product]) -> Facts<'_> {
-        Facts {
-            amount: usd().of(10_000),
-            affiliate: Id::new(1),
-            at: Time::from_ms(1_772_366_400_000),
-            products,
-            customer: None,
-            is_renewal: false,
-        }
-    }
-
-    fn of(sales: i64) -> Customer {
-        let first = Time::from_ms(1_772_366_400_000).plus_days(-100);
-        Customer { sales, first_sale_at: (sales > 0).then_some(first) }
-    }
-
-    const RATES: Rates<'static> = Rates { program: Rate::from_basis_points(2_000), own: &[] };
-
-    fn earned(rules: &[Rule], facts: Facts<'_>) -> i64 {
-        earn(RATES, rules, facts).amount
-    }
-
-    fn product(id: &str, price: i64, quantity: i64) -> Product {
-        Product { id: id.into(), sku: String::new(), name: id.to_uppercase(), total: price * quantity, quantity }
-    }
-
-    #[test]
-    fn without_rules_the_rate_that_holds_decides() {
-        assert_eq!(earn(RATES, &[], facts(&[])), Earning { amount: 2_000, rate: RATES.program, parts: Vec::new() });
-        let own = [OwnRate { starts_at: Time::from_ms(0), rate: Some(Rate::from_basis_points(3_500)) }];
-        assert_eq!(earn(Rates { own: &own, ..RATES }, &[], facts(&[])).amount, 3_500);
-    }
-
-    #[test]
-    fn the_closest_rule_wins() {
-        let everybody = rule(1, percent(10));
-        let affiliate = Rule { scope: Scope::Affiliate(Id::new(1)), ..rule(3, percent(12)) };
-        let other = Rule { scope: Scope::Affiliate(Id::new(9)), ..rule(4, percent(90)) };
-        let all = [affiliate, other.clone(), everybody.clone()];
-        assert_eq!(earned(&all, facts(&[])), 1_200);
-        assert_eq!(earned(&all[1..], facts(&[])), 1_000);
-        assert_eq!(earned(&[other], facts(&[])), 2_000);
-
-        let own = [OwnRate { starts_at: Time::from_ms(0), rate: Some(Rate::from_basis_points(5_000)) }];
-        let with_own = |rules: &[Rule]| earn(Rates { own: &own, ..RATES }, rules, facts(&[])).amount;
-        assert_eq!(with_own(&all[1..]), 5_000, "an own rate is closer than everybody's");
-        assert_eq!(with_own(&all), 1_200, "a rule for the affiliate is closer still");
-
-        let first = Rule { sales: Sales::First, ..rule(6, percent(30)) };
-        let repeat = Rule { sales: Sales::Repeat, ..rule(7, percent(5)) };
-        let by_sale = [everybody, first, repeat];
-        assert_eq!(earned(&by_sale, facts(&[])), 3_000);
-        assert_eq!(earned(&by_sale, Facts { customer: Some(of(1)), ..facts(&[]) }), 500);
-        assert_eq!(earned(&by_sale, Facts { is_renewal: true, ..facts(&[]) }), 500);
-    }
-
-    #[test]
-    fn rules_begin_and_end() {
-        let now = facts(&[]).at;
-        let past = Rule { ends_at: Some(now), ..rule(1, percent(50)) };
-        let future = Rule { starts_at: now.plus_seconds(1), ..rule(2, percent(60)) };
-        assert_eq!(earned(&[past.clone(), future.clone()], facts(&[])), 2_000);
-        assert_eq!(past.misses(facts(&[]), None), Some("has ended"));
-        assert_eq!(future.misses(facts(&[]), None), Some("has not begun"));
-        let begins_now = Rule { starts_at: now, ..rule(3, percent(40)) };
-        assert_eq!(earned(&[rule(4, percent(30)), begins_now], facts(&[])), 4_000);
-    }
-
-    #[test]
-    fn each_line_by_its_own_rule_and_rounded_once() {
-        let mugs = Rule { products: vec!["mug".into()], ..rule(1, percent(50)) };
-        let products = [product("mug", 2_500, 2), product("book", 5_000, 1)];
-        let earning = earn(RATES, std::slice::from_ref(&mugs), facts(&products));
-        assert_eq!(earning.amount, 2_500 + 1_000);
-        let told: Vec<_> =
-            earning.parts.iter().map(|part| (part.product.as_str(), part.amount, part.pays.as_str())).collect();
-        assert_eq!(told, [("MUG", 5_000, "50%"), ("BOOK", 5_000, "20%")]);
-        // A discount of a tenth is borne by both.
-        let cheaper = Facts { amount: usd().of(9_000), ..facts(&products) };
-        assert_eq!(earned(std::slice::from_ref(&mugs), cheaper), 2_250 + 900);
-        // 0.5 and 0.2 of a cent are 0.7: one cent, not none and not two.
-        let cents = [product("mug", 1, 1), product("book", 1, 1)];
-        assert_eq!(earned(&[mugs], Facts { amount: usd().of(2), ..facts(&cents) }), 1);
-    }
-
-    #[test]
-    fn flat_amounts_are_by_sale_or_by_piece_and_never_more_than_the_sale() {
-        let sale = rule(1, Pays::Flat(700));
-        let products = [product("mug", 2_000, 3), product("book", 4_000, 1)];
-        assert_eq!(earned(std::slice::from_ref(&sale), facts(&[])), 700);
-        assert_eq!(earned(std::slice::from_ref(&sale), facts(&products)), 700);
-        assert_eq!(earned(std::slice::from_ref(&sale), Facts { amount: usd().of(300), ..facts(&[]) }), 300);
-        assert_eq!(earned(std::slice::from_ref(&sale), Facts { amount: usd().of(0), ..facts(&[]) }), 0);
-        let mugs = Rule { products: vec!["MUG".into()], ..rule(2, Pays::Flat(100)) };
-        assert_eq!(earned(&[sale.clone(), mugs.clone()], facts(&products)), 300 + 700);
-        assert_eq!(earned(&[mugs], facts(&products)), 300 + 800);
-    }
-
-    #[test]
-    fn a_customer_earns_for_some_months_or_sales_only() {
-        let limited = Rule { months: Some(3), ..rule(1, percent(30)) };
-        let after = |sales| Facts { customer: Some(of(sales)), ..facts(&[]) };
-        assert_eq!(earned(std::slice::from_ref(&limited), after(0)), 3_000);
-        let over = earn(RATES, &[limited], after(5));
-        assert_eq!((over.amount, over.parts[0].nothing.is_some()), (0, true));
-        let four = Rule { payments: Some(4), ..rule(2, percent(30)) };
-        assert_eq!(earned(std::slice::from_ref(&four), after(3)), 3_000);
-        assert_eq!(earned(&[four], after(4)), 0);
-    }
-}
+mod tests;

@@ -3,16 +3,15 @@
 use super::{Act, Refusal, mails};
 use crate::{
     domain::{
-        affiliate::OwnRate,
         attribution::{self, Attribution, Bound, By, Click, Evidence, Named},
         code::Code,
         commission::{Entry, Kind, Status},
-        id::{AffiliateId, ClickId, Id},
+        id::{ClickId, ConversionId, Id},
         key::hex,
         message,
         money::Money,
-        products,
-        rules::{self, Earning},
+        products::{self, Product},
+        rules::{self, Earning, Needs},
         signals::{self, Signal},
     },
     store::{
@@ -24,6 +23,7 @@ use crate::{
         coupons,
         customers::{self, Keys, Known},
         ledger, rates, totals,
+        volume::{self, Hold},
     },
 };
 
@@ -83,6 +83,11 @@ pub struct New {
 /// When the evidence names nobody who can be credited, or the order is known with another amount or
 /// affiliate.
 pub async fn decide(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Decided, Refusal> {
+    weigh(tx, act, sale, Hold::Loosely).await
+}
+
+/// The same; for a sale that is to be recorded, what it is priced by stays so until it is.
+async fn weigh(tx: &mut Tx, act: &Act, sale: &Sale, hold: Hold) -> Result<Decided, Refusal> {
     let keys = sale.customer.as_ref().and_then(|customer| customer.keys(act));
     if sale.click.is_none() && sale.code.is_none() && sale.coupon.is_none() && keys.is_none() {
         return Err(attribution::Refusal::NoEvidence.into());
@@ -98,10 +103,38 @@ pub async fn decide(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Decided, Refu
     };
     let (credit, seen) = credit(tx, act, sale, customer.as_ref()).await?;
     let signals = signals(tx, act, sale, &credit, seen.as_ref()).await?;
+    // The day that it is counted on is the day that it is priced on.
+    let (id, at) = match hold {
+        Hold::Loosely => (Id::new(0), act.now),
+        Hold::Fast => {
+            let id: ConversionId = act.id();
+            (id, id.time())
+        }
+    };
+    let needs = Needs::of(&act.program.rules, act.program.caps, (credit.to.affiliate, credit.to.group), at);
+    let customer = match customer {
+        // Before the affiliate's totals: a sale changes the two in that order.
+        Some(known) if needs.customer && hold == Hold::Fast => Some(customers::hold(tx, known).await?),
+        known => known,
+    };
+    let so_far = volume::so_far(tx, credit.to.affiliate, needs, at, hold).await?;
     let own = if credit.to.has_own_rate { rates::of(tx, credit.to.affiliate).await? } else { Vec::new() };
-    let (is_repeat, earning) = priced(act, sale, credit.to.affiliate, customer.as_ref(), &own);
+    // A customer who is named and not known yet has bought nothing.
+    let buyer = customer.as_ref().map(buyer).or(keys.map(|_| rules::Customer::default()));
+    let facts = rules::Facts {
+        amount: sale.amount,
+        affiliate: credit.to.affiliate,
+        group: credit.to.group,
+        so_far,
+        at,
+        products: &products(act, sale),
+        customer: buyer,
+        is_renewal: sale.is_renewal,
+    };
+    let rates = rules::Rates { program: act.program.rate, own: &own, caps: act.program.caps };
+    let (is_repeat, earning) = (facts.is_repeat(), rules::earn(rates, &act.program.rules, facts));
     let conversion = Conversion {
-        id: Id::new(0),
+        id,
         affiliate_id: credit.to.affiliate,
         click_id: sale.click,
         order_id: sale.order.clone(),
@@ -111,33 +144,20 @@ pub async fn decide(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Decided, Refu
         attributed_by: credit.by,
         conflict: credit.conflict,
         refunded_minor: 0,
-        created_at: act.now,
+        created_at: at,
     };
     Ok(Decided::New(Box::new(New { conversion, signals, earning, customer, is_repeat })))
 }
 
-/// Whether it is a customer's first sale or one more, and what it earns.
-fn priced(
-    act: &Act,
-    sale: &Sale,
-    affiliate: AffiliateId,
-    customer: Option<&Known>,
-    own: &[OwnRate],
-) -> (bool, Earning) {
-    let rules = &act.program.rules;
-    let currency = act.program.currency;
-    let names_product = rules.iter().any(|rule| !rule.products.is_empty());
-    let products = sale.products.as_deref().filter(|_| names_product);
-    let products = products.map(|json| products::read(json, currency)).unwrap_or_default();
-    let facts = rules::Facts {
-        amount: sale.amount,
-        affiliate,
-        at: act.now,
-        products: &products,
-        customer: customer.map(|known| rules::Customer { sales: known.sales, first_sale_at: known.first_sale_at }),
-        is_renewal: sale.is_renewal,
-    };
-    (facts.is_repeat(), rules::earn(rules::Rates { program: act.program.rate, own }, rules, facts))
+fn buyer(known: &Known) -> rules::Customer {
+    rules::Customer { sales: known.sales, first_sale_at: known.first_sale_at, earned: known.earned_minor }
+}
+
+/// What was sold, where a rule asks for it.
+fn products(act: &Act, sale: &Sale) -> Vec<Product> {
+    let names_product = act.program.rules.iter().any(|rule| !rule.products.is_empty());
+    let json = sale.products.as_deref().filter(|_| names_product);
+    json.map(|json| products::read(json, act.program.currency)).unwrap_or_default()
 }
 
 /// What about the sale somebody should look at. All that it takes was read to credit it, but for the pace of who
@@ -210,12 +230,10 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
     if let Some(keys) = &keys {
         customers::lock(tx, act.program.id, keys).await?;
     }
-    let New { mut conversion, signals, earning, customer, is_repeat } = match decide(tx, act, &sale).await? {
+    let New { conversion, signals, earning, customer, is_repeat } = match weigh(tx, act, &sale, Hold::Fast).await? {
         Decided::Known(known) => return Ok((known, false)),
         Decided::New(new) => *new,
     };
-    conversion.id = act.id();
-    conversion.created_at = conversion.id.time();
     let customer_id = match keys {
         Some(keys) => Some(bought(tx, act, &conversion, &keys, customer).await?),
         None => None,
@@ -232,7 +250,7 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
     if !conversions::create(tx, &row).await? {
         // Somebody recorded the order at this very moment: theirs is the first answer.
         if let Some(id) = customer_id {
-            customers::uncount(tx, id).await?;
+            customers::uncount(tx, id, row.conversion.commission_minor).await?;
         }
         let order = sale.order.as_deref().unwrap_or_default();
         let known = conversions::by_order(tx, act.program.id, order).await?;
@@ -259,7 +277,11 @@ async fn bought(
         customers::create(tx, id, act.program.id, keys, (conversion.affiliate_id, None)).await?;
         id
     };
-    let counted = customers::NewSale { affiliate: conversion.affiliate_id, at: conversion.created_at };
+    let counted = customers::NewSale {
+        affiliate: conversion.affiliate_id,
+        at: conversion.created_at,
+        earned: conversion.commission_minor,
+    };
     customers::count(tx, id, counted).await?;
     Ok(id)
 }

@@ -11,6 +11,7 @@ pub mod conversions;
 pub mod coupons;
 pub mod credentials;
 pub mod decisions;
+pub mod groups;
 pub mod holds;
 pub mod invitations;
 pub mod joining;

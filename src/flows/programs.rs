@@ -11,6 +11,7 @@ use crate::{
         role::Role,
         signals::Settings,
         time::Time,
+        volume::Caps,
     },
     store::{Tx, accounts, keys, programs, totals},
 };
@@ -108,6 +109,7 @@ pub fn new(id: ProgramId, slug: String, name: String, currency: Currency) -> Pro
         attribution_days: DEFAULT_ATTRIBUTION_DAYS,
         rules: Vec::new(),
         signals: Settings::default(),
+        caps: Caps::default(),
         touch: Touch::Last,
         bound_days: None,
         coupon_wins: true,

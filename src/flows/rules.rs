@@ -1,6 +1,6 @@
 //! Rules of what sales earn being added and ended. The past stays as it was.
 
-use super::{Act, Change, Refusal};
+use super::{Act, Change, Refusal, groups};
 use crate::{
     domain::{
         id::RuleId,
@@ -13,11 +13,17 @@ use crate::{
 pub const MOST: usize = 100;
 
 /// # Errors
-/// When the program has too many rules, or the affiliate is not one of it.
+/// When the program has too many rules, or the affiliate or group is not one of it.
 pub async fn create(tx: &mut Tx, act: &Act, rule: &Rule) -> Result<(), Refusal> {
     let program = act.program.id;
-    if let Scope::Affiliate(id) = rule.scope {
-        affiliates::lock(tx, program, id).await?.ok_or(Refusal::NotFound("affiliate"))?;
+    match rule.scope {
+        Scope::Everybody => {}
+        Scope::Group(id) => {
+            groups::in_use(tx, program, id).await?;
+        }
+        Scope::Affiliate(id) => {
+            affiliates::lock(tx, program, id).await?.ok_or(Refusal::NotFound("affiliate"))?;
+        }
     }
     let held = rules::of(tx, program).await?;
     if held.iter().filter(|rule| rule.ends_at.is_none_or(|end| end > act.now)).count() >= MOST {

@@ -5,7 +5,7 @@ use crate::domain::{
     affiliate::Status,
     attribution::Named,
     code::Code,
-    id::{AffiliateId, ProgramId},
+    id::{AffiliateId, GroupId, ProgramId},
     signals::Own,
     time::Time,
 };
@@ -57,6 +57,7 @@ row! {
         pub id: AffiliateId,
         pub status: Status,
         pub code: String,
+        pub group_id: Option<GroupId>,
         pub has_own_rate: bool,
         pub email: String,
         pub payment_details: Option<String>,
@@ -70,6 +71,7 @@ fn named(row: Row) -> Named {
         affiliate: row.id,
         status: row.status,
         code: row.code,
+        group: row.group_id,
         has_own_rate: row.has_own_rate,
         own: Own {
             email: row.email,
@@ -85,7 +87,7 @@ pub async fn owner(tx: &mut Tx, program: ProgramId, code: &Code) -> Result<Optio
     let row = fetch_optional!(
         Row,
         tx,
-        "SELECT a.id, a.status, now.code, a.has_own_rate, a.email, a.payment_details, o.email AS account_email, o.ip_hash
+        "SELECT a.id, a.status, now.code, a.group_id, a.has_own_rate, a.email, a.payment_details, o.email AS account_email, o.ip_hash
          FROM codes c JOIN affiliates a ON a.id = c.affiliate_id JOIN codes now ON now.affiliate_id = a.id AND now.is_current
            LEFT JOIN accounts o ON o.id = a.account_id
          WHERE c.program_id = $1 AND c.code_key = $2",
@@ -100,7 +102,7 @@ pub async fn named_by_id(tx: &mut Tx, program: ProgramId, affiliate: AffiliateId
     let row = fetch_optional!(
         Row,
         tx,
-        "SELECT a.id, a.status, c.code, a.has_own_rate, a.email, a.payment_details, o.email AS account_email, o.ip_hash
+        "SELECT a.id, a.status, c.code, a.group_id, a.has_own_rate, a.email, a.payment_details, o.email AS account_email, o.ip_hash
          FROM affiliates a JOIN codes c ON c.affiliate_id = a.id AND c.is_current LEFT JOIN accounts o ON o.id = a.account_id
          WHERE a.id = $2 AND a.program_id = $1",
         program,

@@ -37,13 +37,17 @@ row! {
         pub bound_at: Time,
         pub sales: i64,
         pub first_sale_at: Option<Time>,
+        pub earned_minor: i64,
         pub identity: String,
     }
 }
 
 macro_rules! known {
     ($rest:literal) => {
-        concat!("SELECT id, affiliate_id, bound_at, sales, first_sale_at, identity FROM customers ", $rest)
+        concat!(
+            "SELECT id, affiliate_id, bound_at, sales, first_sale_at, earned_minor, identity FROM customers ",
+            $rest
+        )
     };
 }
 
@@ -83,6 +87,8 @@ pub async fn find(tx: &mut Tx, program: ProgramId, keys: &Keys) -> Result<Option
 pub struct NewSale {
     pub affiliate: AffiliateId,
     pub at: Time,
+    /// What it earns, in minor units.
+    pub earned: i64,
 }
 
 /// Makes the customer, with the affiliate who brought them, and the click where it was that which named them.
@@ -128,19 +134,30 @@ pub async fn learn(tx: &mut Tx, known: &Known, keys: &Keys) -> Result<(), Error>
 pub async fn count(tx: &mut Tx, id: Id<Customer>, sale: NewSale) -> Result<(), Error> {
     execute!(
         tx,
-        "UPDATE customers SET sales = sales + 1, first_sale_at = COALESCE(first_sale_at, $2),
+        "UPDATE customers SET sales = sales + 1, earned_minor = earned_minor + $4, first_sale_at = COALESCE(first_sale_at, $2),
            bound_at = CASE WHEN affiliate_id = $3 THEN bound_at ELSE $2 END, affiliate_id = $3
          WHERE id = $1",
         id,
         sale.at,
-        sale.affiliate
+        sale.affiliate,
+        sale.earned
     )
     .map(drop)
 }
 
 /// Takes back what [`count`] counted of a sale that somebody else recorded at the same moment.
-pub async fn uncount(tx: &mut Tx, id: Id<Customer>) -> Result<(), Error> {
-    execute!(tx, "UPDATE customers SET sales = sales - 1 WHERE id = $1", id).map(drop)
+pub async fn uncount(tx: &mut Tx, id: Id<Customer>, earned: i64) -> Result<(), Error> {
+    let text = "UPDATE customers SET sales = sales - 1, earned_minor = earned_minor - $2 WHERE id = $1";
+    execute!(tx, text, id, earned).map(drop)
+}
+
+/// The customer as they stay until the transaction ends, however two reports named them.
+pub async fn hold(tx: &mut Tx, known: Known) -> Result<Known, Error> {
+    match tx {
+        // On SQLite whoever writes is alone.
+        Tx::Sqlite(_) => Ok(known),
+        Tx::Postgres(_) => fetch_one!(Known, tx, known!("WHERE id = $1 FOR UPDATE"), known.id),
+    }
 }
 
 /// How many customers that click has bound.

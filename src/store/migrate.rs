@@ -36,6 +36,7 @@ pub const ALL: &[Migration] = migrations![
     10 "0010_sales",
     11 "0011_statistics",
     12 "0012_signals",
+    13 "0013_groups",
     14 "0014_payouts",
 ];
 

@@ -19,6 +19,7 @@ pub mod customers;
 pub mod days;
 pub mod decisions;
 pub mod earnings;
+pub mod groups;
 pub mod idempotency;
 pub mod invitations;
 pub mod jobs;
@@ -50,6 +51,7 @@ pub mod totals;
 pub mod tracking;
 pub mod two_steps;
 mod types;
+pub mod volume;
 
 use std::{
     ops::{Deref, DerefMut},

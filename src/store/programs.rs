@@ -8,6 +8,7 @@ use crate::domain::{
     program::{self, Program},
     signals,
     time::Time,
+    volume::Caps,
 };
 
 row! {
@@ -28,6 +29,8 @@ row! {
         pub ads_allowed: bool,
         pub banned_referrers: String,
         pub hourly_sales: Option<i64>,
+        pub customer_cap_minor: Option<i64>,
+        pub month_cap_minor: Option<i64>,
     }
 }
 
@@ -48,6 +51,7 @@ impl TryFrom<ProgramRow> for Program {
                 banned_referrers: program::domains(&row.banned_referrers).map_err(corrupt)?,
                 hourly_sales: row.hourly_sales,
             },
+            caps: Caps { customer: row.customer_cap_minor, month: row.month_cap_minor },
             touch: row.touch,
             bound_days: row.bound_days,
             coupon_wins: row.coupon_wins,
@@ -89,7 +93,8 @@ pub async fn update(tx: &mut Tx, program: &Program, now: Time) -> Result<(), Err
         tx,
         "UPDATE programs SET name = $2, rate_bps = $3, attribution_days = $4, landing_url = $5, domains = $6, updated_at = $7,
            touch = $8, bound_days = $9, coupon_wins = $10, new_customers_only = $11,
-           ads_allowed = $12, banned_referrers = $13, hourly_sales = $14, hold_days = $15
+           ads_allowed = $12, banned_referrers = $13, hourly_sales = $14, hold_days = $15,
+           customer_cap_minor = $16, month_cap_minor = $17
          WHERE id = $1",
         program.id,
         &program.name,
@@ -105,7 +110,9 @@ pub async fn update(tx: &mut Tx, program: &Program, now: Time) -> Result<(), Err
         program.signals.ads_allowed,
         program.signals.banned_referrers.join(","),
         program.signals.hourly_sales,
-        program.hold_days
+        program.hold_days,
+        program.caps.customer,
+        program.caps.month
     )
     .map(drop)
 }
@@ -115,7 +122,7 @@ macro_rules! program {
         concat!(
             "SELECT id, slug, name, currency, rate_bps, attribution_days, landing_url, domains,
                     touch, bound_days, coupon_wins, new_customers_only, hold_days,
-                    ads_allowed, banned_referrers, hourly_sales FROM programs ",
+                    ads_allowed, banned_referrers, hourly_sales, customer_cap_minor, month_cap_minor FROM programs ",
             $rest
         )
     };

@@ -173,6 +173,16 @@ const CHECKS: &[(&str, &str)] = &[
         "SELECT customer_id AS id, 0 AS day, COUNT(*) AS actual FROM conversions WHERE customer_id IS NOT NULL GROUP BY customer_id"
     ),
     check!(
+        "what a customer's sales earned",
+        "SELECT id, 0 AS day, earned_minor AS stored FROM customers",
+        "SELECT customer_id AS id, 0 AS day, SUM(commission_minor) AS actual FROM conversions WHERE customer_id IS NOT NULL GROUP BY customer_id"
+    ),
+    check!(
+        "a group's affiliates",
+        "SELECT id, 0 AS day, members AS stored FROM affiliate_groups",
+        "SELECT group_id AS id, 0 AS day, COUNT(*) AS actual FROM affiliates WHERE group_id IS NOT NULL GROUP BY group_id"
+    ),
+    check!(
         "a program's active affiliates",
         "SELECT program_id AS id, 0 AS day, active AS stored FROM program_totals",
         "SELECT program_id AS id, 0 AS day, COUNT(*) AS actual FROM affiliates WHERE status = 'active' GROUP BY program_id"

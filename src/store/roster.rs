@@ -24,6 +24,8 @@ row! {
         pub unpaid_minor: i64,
         pub approved_minor: i64,
         pub paid_minor: i64,
+        /// The group's name, where they are in one.
+        pub group_name: Option<String>,
     }
 }
 
@@ -35,6 +37,8 @@ pub struct Asked<'a> {
     pub like: &'a str,
     /// `earning`, `unpayable` or `no-method`.
     pub only: &'a str,
+    /// Those of that group; 0 is everybody.
+    pub group: i64,
     /// `joined`, `clicks`, `conversions`, `revenue`, `unpaid` or `paid`.
     pub sort: &'a str,
     pub is_rising: bool,
@@ -44,8 +48,10 @@ macro_rules! lines {
     ($which:literal) => {
         concat!(
             "SELECT a.id, a.name, a.email, c.code, a.status, a.payment_method, a.created_at, t.clicks, t.conversions,
-                    t.sales_minor, t.pending_minor + t.approved_minor AS unpaid_minor, t.approved_minor, t.paid_minor
+                    t.sales_minor, t.pending_minor + t.approved_minor AS unpaid_minor, t.approved_minor, t.paid_minor,
+                    g.name AS group_name
              FROM affiliates a JOIN affiliate_totals t ON t.affiliate_id = a.id
+             LEFT JOIN affiliate_groups g ON g.id = a.group_id
              JOIN codes c ON c.affiliate_id = a.id AND c.is_current WHERE a.program_id = $1 AND ",
             $which
         )
@@ -60,7 +66,11 @@ pub async fn page(
     limit: i64,
     offset: i64,
 ) -> Result<Vec<Line>, Error> {
-    let is_plain = asked.like.is_empty() && asked.only.is_empty() && asked.sort == "joined" && !asked.is_rising;
+    let is_plain = asked.like.is_empty()
+        && asked.only.is_empty()
+        && asked.sort == "joined"
+        && !asked.is_rising
+        && asked.group == 0;
     let status = asked.status;
     if is_plain && !status.is_empty() {
         let text = lines!("a.status = $2 ORDER BY a.id DESC LIMIT $3 OFFSET $4");
@@ -83,6 +93,7 @@ pub async fn page(
                  AND ($6 <> 'earning' OR t.pending_minor + t.approved_minor + t.paid_minor <> 0)
                  AND ($6 <> 'unpayable' OR (t.approved_minor > 0 AND a.payment_method IS NULL))
                  AND ($6 <> 'no-method' OR a.payment_method IS NULL)
+                 AND ($9 = 0 OR a.group_id = $9)
                ORDER BY $8 * CASE $7 WHEN 'clicks' THEN t.clicks WHEN 'conversions' THEN t.conversions
                  WHEN 'revenue' THEN t.sales_minor WHEN 'unpaid' THEN t.pending_minor + t.approved_minor
                  WHEN 'paid' THEN t.paid_minor ELSE a.id END DESC, a.id DESC
@@ -98,7 +109,8 @@ pub async fn page(
         asked.like,
         asked.only,
         asked.sort,
-        sign
+        sign,
+        asked.group
     )
 }
 

@@ -109,7 +109,7 @@ pub async fn name(tx: &mut Tx, actor: &str) -> Result<String, store::Error> {
 }
 
 /// What the page lets one choose: the nouns of actions.
-const ABOUT: [(&str, &str); 11] = [
+const ABOUT: [(&str, &str); 12] = [
     ("", "Everything"),
     ("affiliate", "Affiliates"),
     ("commission", "Commissions"),
@@ -118,6 +118,7 @@ const ABOUT: [(&str, &str); 11] = [
     ("claim", "Claims of missing sales"),
     ("coupon", "Coupons"),
     ("rule", "Commission rules"),
+    ("group", "Groups"),
     ("program", "Settings"),
     ("key", "API keys"),
     ("provider", "Payment providers"),

@@ -30,7 +30,8 @@ use crate::{
     },
     store::{
         earnings::{self, Day, Standing},
-        payouts as stored, rates,
+        groups, payouts as stored, rates,
+        volume::{self, Hold},
     },
 };
 
@@ -62,7 +63,9 @@ struct Home {
     since: Option<Time>,
     window: i64,
     /// What else they earn by, the closest first.
-    rules: Vec<String>,
+    rules: Vec<rules::Told>,
+    /// How much they earn at most, where the program says so.
+    caps: Option<String>,
     /// How a sale is credited.
     terms: String,
     span: Span,
@@ -146,6 +149,10 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
     let schedule = stored::settings(&mut tx, me.program.id).await?.schedule;
     let told = standing::of(&mut tx, &me).await?;
     let own = rates::of(&mut tx, me.affiliate).await?;
+    let group = groups::of_affiliate(&mut tx, me.affiliate).await?.map(|group| group.id);
+    let whose = (me.affiliate, group);
+    let needs = rules::Needs::of(&me.program.rules, me.program.caps, whose, now);
+    let so_far = volume::so_far(&mut tx, me.affiliate, needs, now, Hold::Loosely).await?;
     drop(tx);
 
     let mut activity: Vec<(Time, Event)> = Vec::new();
@@ -175,7 +182,8 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
         rate: rate_at(me.program.rate, &own, now).to_string(),
         since: own_since(&own, now),
         window: me.program.attribution_days,
-        rules: rules::told_to(&me.program.rules, me.affiliate, now, currency),
+        rules: rules::told_to(&me.program.rules, whose, own_since(&own, now).is_some(), so_far, now, currency),
+        caps: Some(me.program.caps).filter(|caps| !caps.is_none()).map(|caps| caps.in_words(currency)),
         terms: me.program.terms().in_words(),
         span,
         shows_clicks,

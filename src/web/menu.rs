@@ -43,6 +43,7 @@ pub const MERCHANT: &[Group] = &[
         items: &[
             item("site", "code", "Your site", Permission::Settings),
             item("settings", "settings", "Settings", Permission::Settings),
+            item("groups", "list-filter", "Groups", Permission::Settings),
             item("rules", "percent", "Commission rules", Permission::Settings),
             item("payments", "shopping-cart", "Payments coming in", Permission::Read),
             item("keys", "key-round", "API keys", Permission::Keys),

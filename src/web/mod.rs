@@ -32,6 +32,7 @@ mod earner;
 pub mod failure;
 mod filters;
 mod form;
+mod groups;
 mod guard;
 mod health;
 mod home;
@@ -141,6 +142,7 @@ pages! {
         .route("/affiliates/export", get(desk::affiliates::export))
         .route("/affiliates/columns", post(desk::affiliates::choose))
         .route("/affiliates/status", get(desk::affiliates::ask).post(desk::affiliates::set))
+        .route("/affiliates/group", post(groups::assign))
         .route("/affiliates/{id}", get(desk::affiliate::show))
         .route("/affiliates/{id}/edit", get(desk::affiliate::edit).post(desk::affiliate::update))
         .route("/affiliates/{id}/rates", post(desk::affiliate::set_rate))
@@ -168,6 +170,10 @@ pages! {
         .route("/claims/{id}/refusal", post(claims::decline))
         .route("/settings", get(settings::index))
         .route("/rules", get(rules::index).post(rules::create))
+        .route("/groups", get(groups::index).post(groups::create))
+        .route("/groups/{id}", post(groups::rename))
+        .route("/groups/{id}/archive", post(groups::archive))
+        .route("/groups/{id}/restore", post(groups::restore))
         .route("/rules/{id}/end", post(rules::end))
         .route("/settings/{part}", get(settings::show).post(settings::update))
         .route("/site", get(site::show))

@@ -21,6 +21,7 @@ use crate::{
         payout,
         program::{self, Program},
         signals, text, tracking,
+        volume::{self, Caps},
     },
     flows::{self, Refusal, programs},
     store::{self, audit, looks},
@@ -150,9 +151,13 @@ pub async fn show(me: Configures, State(app): State<App>, PathPart(part): PathPa
     let (domains, parameters) = (program.domains.join(", "), tracking.parameters.join(", "));
     let banned = program.signals.banned_referrers.join(", ");
     let hourly = program.signals.hourly_sales.map_or(String::new(), |most| most.to_string());
+    let cap = |cap: Option<i64>| cap.map_or(String::new(), |minor| program.currency.of(minor).to_string());
+    let (customer_cap, month_cap) = (cap(program.caps.customer), cap(program.caps.month));
     let mut form = vec![
         ("name", program.name.as_str()),
         ("commission", &rate),
+        ("customer_cap", &customer_cap),
+        ("month_cap", &month_cap),
         ("attribution_days", &days),
         ("landing_url", landing_url),
         ("touch", program.touch.as_str()),
@@ -254,7 +259,12 @@ fn read(before: &Program, part: Part, form: &mut Form) -> Option<Program> {
     let mut after = before.clone();
     match part {
         Part::Basics => after.name = form.read("name", |name| text::name(name).map(|()| name.to_owned()))?,
-        Part::Commission => after.rate = form.read("commission", Rate::parse)?,
+        Part::Commission => {
+            let rate = form.read("commission", Rate::parse);
+            let mut most = |field| form.read(field, |text| volume::cap(text, before.currency));
+            let (customer, month) = (most("customer_cap"), most("month_cap"));
+            (after.rate, after.caps) = (rate?, Caps { customer: customer?, month: month? });
+        }
         Part::Tracking => {
             let days = form.read("attribution_days", |days| {
                 days.parse().map_err(|_| Issue::new("must be a number")).and_then(program::attribution_days)

@@ -69,6 +69,12 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/settings", [200, 200, 404, 404, 404]),
     ("GET", "/rules", [200, 200, 404, 404, 404]),
     ("POST", "/rules", [422, 422, 404, 404, 404]),
+    ("GET", "/groups", [200, 200, 404, 404, 404]),
+    ("POST", "/groups", [422, 422, 404, 404, 404]),
+    ("POST", "/groups/{id}", [422, 422, 404, 404, 404]),
+    ("POST", "/groups/{id}/archive", [404, 404, 404, 404, 404]),
+    ("POST", "/groups/{id}/restore", [404, 404, 404, 404, 404]),
+    ("POST", "/affiliates/group", [400, 400, 404, 404, 404]),
     ("POST", "/rules/{id}/end", [404, 404, 404, 404, 404]),
     ("GET", "/settings/{part}", [200, 200, 404, 404, 404]),
     ("POST", "/settings/{part}", [422, 422, 404, 404, 404]),
@@ -126,6 +132,7 @@ async fn id(site: &Site, path: &str) -> String {
             site.api.newest_commission(&affiliate).await
         }
         Some("claims") => claim(site).await,
+        Some("groups") => "grp_0000000000000".to_owned(),
         Some("invitations") => "ainv_0000000000000".to_owned(),
         Some("keys") => "key_0000000000000".to_owned(),
         Some("payments") => "pevt_0000000000000".to_owned(),

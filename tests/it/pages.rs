@@ -119,6 +119,8 @@ const PAGES: &[(&str, &str, Who, &[Data])] = &[
     ("settings-tracking", "/m/acme/settings/tracking", Merchant, &[Typical]),
     ("site", "/m/acme/site", Merchant, &[Typical]),
     ("site-check", "/m/acme/site/check", Merchant, &[Typical]),
+    ("groups", "/m/acme/groups", Merchant, ALWAYS),
+    ("groups-wrong", "/m/acme/groups > Make group", Merchant, &[Typical]),
     ("rules", "/m/acme/rules", Merchant, &[Typical]),
     ("rules-tried", "/m/acme/rules?affiliate=nobody&amount=10", Merchant, &[Typical]),
     ("settings-attribution", "/m/acme/settings/attribution", Merchant, &[Typical]),

@@ -341,6 +341,9 @@ async fn a_rule_for_a_product_holds_for_the_lines_that_a_provider_tells() {
         pays: Pays::Share(Rate::from_basis_points(5_000)),
         months: None,
         payments: None,
+        first_days: None,
+        first_sales: None,
+        tiers: None,
         starts_at: act.now,
         ends_at: None,
     };

@@ -22,6 +22,7 @@ tuples!(A 0);
 tuples!(A 0, B 1);
 tuples!(A 0, B 1, C 2);
 tuples!(A 0, B 1, C 2, D 3);
+tuples!(A 0, B 1, C 2, D 3, E 4);
 
 /// SQLite numbers `$2` by where it first stands, not by its name, so values are bound by name.
 fn bind(statement: &mut rusqlite::CachedStatement<'_>, values: &[&dyn ToSql]) -> Result<(), Error> {

@@ -7,20 +7,22 @@ use super::{account, actor, affiliates::Row, queue::Row as Commission};
 use crate::{
     app::App,
     domain::{
-        affiliate::{OwnRate, PaymentMethod, rate_at},
+        affiliate::{OwnRate, PaymentMethod, own_since, rate_at},
         code::Code,
         email::Email,
-        id::{self, AffiliateId, Id},
+        id::{self, AffiliateId, GroupId, Id},
         money::Rate,
         role::Permission,
-        text,
+        rules, text,
         time::Time,
     },
     flows::affiliates::{self as flow, Edit},
     store::{
         self, audit,
+        groups::{self, Group},
         queue::{self, Filter, Only, Sums},
         roster::{self, Customer, Note},
+        volume::{self, Hold},
     },
     web::{
         caller::{Caller, Configures, ManagesAffiliates, Reads},
@@ -77,6 +79,11 @@ struct Show {
     rate: Rate,
     program_rate: Rate,
     coming: Vec<(Time, Rate)>,
+    /// The rules that hold for them.
+    rules: Vec<rules::Told>,
+    /// Those that are in use, for whoever may choose, and the one that they are in.
+    groups: Vec<Group>,
+    group: Option<GroupId>,
     may_manage: bool,
     may_configure: bool,
 }
@@ -116,10 +123,21 @@ async fn page(app: &App, me: &Caller, id: AffiliateId, tab: &'static str, form: 
     let to_come = own.iter().filter(|own| own.starts_at > now);
     let mut coming: Vec<_> = to_come.map(|own| (own.starts_at, own.rate.unwrap_or(me.program.rate))).collect();
     coming.reverse();
+    let group = groups::of_affiliate(&mut tx, id).await?;
+    let whose = (id, group.as_ref().map(|group| group.id));
+    let needs = rules::Needs::of(&me.program.rules, me.program.caps, whose, now);
+    let so_far = volume::so_far(&mut tx, id, needs, now, Hold::Loosely).await?;
+    let has_own = own_since(&own, now).is_some();
+    let mut groups =
+        if me.grants.allow(Permission::Settings) { groups::of(&mut tx, program).await? } else { Vec::new() };
+    groups.retain(|group| group.archived_at.is_none());
     let mut show = Show {
         rate: rate_at(me.program.rate, &own, now),
         program_rate: me.program.rate,
         coming,
+        rules: rules::told_to(&me.program.rules, whose, has_own, so_far, now, currency),
+        groups,
+        group: group.map(|group| group.id),
         may_configure: me.grants.allow(Permission::Settings),
         slug: me.program.slug.clone(),
         row: Row::new(line, currency),

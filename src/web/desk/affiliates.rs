@@ -11,7 +11,7 @@ use crate::{
     app::App,
     domain::{
         affiliate::Status,
-        id::{self, AffiliateId},
+        id::{self, AffiliateId, GroupId},
         money::{Currency, Money},
         role::Permission,
     },
@@ -20,13 +20,14 @@ use crate::{
         affiliates::{self as flow, Edit},
     },
     store::{
+        groups::{self, Group},
         roster::{self, Asked, Line},
         totals,
     },
     web::{
         caller::{Caller, ManagesAffiliates, Reads},
         csv::{self, Sheet},
-        failure::Failure,
+        failure::{self, Failure},
         filters,
         form::Form,
         input::Query,
@@ -36,14 +37,15 @@ use crate::{
 };
 
 const ROWS: i64 = 50;
-/// The most that one file holds, and that one form changes.
-const MOST: i64 = 10_000;
+/// The most that one form changes.
+pub const AT_ONCE: usize = 10_000;
 const PAGE: &str = "affiliates";
 /// Columns that can be chosen: word, label, whether one can sort by it.
-const COLUMNS: [(&str, &str, bool); 9] = [
+const COLUMNS: [(&str, &str, bool); 10] = [
     ("email", "E-mail", false),
     ("code", "Code", false),
     ("status", "Status", false),
+    ("group", "Group", false),
     ("clicks", "Clicks", true),
     ("conversions", "Sales", true),
     ("revenue", "Revenue", true),
@@ -66,6 +68,8 @@ struct View {
     status: Option<Status>,
     search: String,
     only: String,
+    /// Those of one group.
+    group: Option<GroupId>,
     sort: String,
     is_rising: bool,
 }
@@ -76,7 +80,7 @@ impl View {
         let status = match get("status").as_str() {
             "all" => None,
             // Looking for somebody or for what is missing, one looks everywhere.
-            "" if !get("q").is_empty() || !get("only").is_empty() => None,
+            "" if !get("q").is_empty() || !get("only").is_empty() || !get("group").is_empty() => None,
             "" => Some(Status::Active),
             word => Some(Status::parse(word).map_err(|issue| Failure::field("status", issue.0))?),
         };
@@ -88,6 +92,7 @@ impl View {
             status,
             search: get("q").trim().chars().take(255).collect(),
             only,
+            group: query.get("group").filter(|id| !id.is_empty()).map(failure::id::<id::Group>).transpose()?,
             sort: sort.unwrap_or_else(|| "joined".into()),
             is_rising: get("dir") == "up",
         })
@@ -103,10 +108,12 @@ impl View {
 
     fn at(&self, path: &str, more: &[(&str, &str)]) -> String {
         let sort = if self.sort == "joined" { "" } else { &self.sort };
+        let group = self.group.map(|id| id.to_string()).unwrap_or_default();
         let own = [
             ("status", self.word()),
             ("q", self.search.as_str()),
             ("only", self.only.as_str()),
+            ("group", &group),
             ("sort", sort),
             ("dir", if self.is_rising { "up" } else { "" }),
         ];
@@ -125,6 +132,17 @@ impl View {
     fn sorted(&self, column: &str) -> String {
         let is_rising = self.sort == column && !self.is_rising;
         Self { sort: column.to_owned(), is_rising, ..self.clone() }.href()
+    }
+
+    fn asked<'v>(&'v self, like: &'v str) -> Asked<'v> {
+        Asked {
+            status: self.status.map_or("", Status::as_str),
+            like,
+            only: &self.only,
+            group: self.group.map_or(0, GroupId::raw),
+            sort: &self.sort,
+            is_rising: self.is_rising,
+        }
     }
 
     fn like(&self) -> String {
@@ -186,7 +204,10 @@ struct Index {
     newer: Option<String>,
     first: i64,
     last: i64,
+    /// Those that are in use.
+    groups: Vec<Group>,
     may_manage: bool,
+    may_configure: bool,
 }
 
 impl Index {
@@ -203,9 +224,7 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
     let (view, offset) = (View::read(&me, &query)?, query.window()?.offset);
     let mut tx = app.db.read().await?;
     let like = view.like();
-    let (status, only, sort) = (view.status.map_or("", Status::as_str), view.only.as_str(), view.sort.as_str());
-    let asked = Asked { status, like: &like, only, sort, is_rising: view.is_rising };
-    let mut lines = roster::page(&mut tx, me.program.id, asked, ROWS + 1, offset).await?;
+    let mut lines = roster::page(&mut tx, me.program.id, view.asked(&like), ROWS + 1, offset).await?;
     let has_more = lines.len() > usize::try_from(ROWS).unwrap_or(usize::MAX);
     lines.truncate(usize::try_from(ROWS).unwrap_or(usize::MAX));
     let mut tabs = Vec::new();
@@ -218,6 +237,8 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
         let count = totals::affiliates(&mut tx, me.program.id, status).await?;
         tabs.push(Tab { href: view.tab(status), label, count, is_here: view.status == status });
     }
+    let mut groups = groups::of(&mut tx, me.program.id).await?;
+    groups.retain(|group| group.archived_at.is_none());
     let chosen = match account(&me) {
         Some(account) => roster::columns(&mut tx, account, PAGE).await?,
         None => None,
@@ -234,7 +255,9 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
         last: offset + i64::try_from(lines.len()).unwrap_or(0),
         rows: lines.into_iter().map(|line| Row::new(line, me.program.currency)).collect(),
         view,
+        groups,
         may_manage: me.grants.allow(Permission::Affiliates),
+        may_configure: me.grants.allow(Permission::Settings),
     }))
 }
 
@@ -243,9 +266,7 @@ pub async fn export(me: Reads, State(app): State<App>, query: Query) -> Result<R
     let view = View::read(&me, &query)?;
     let mut tx = app.db.read().await?;
     let like = view.like();
-    let (status, only, sort) = (view.status.map_or("", Status::as_str), view.only.as_str(), view.sort.as_str());
-    let asked = Asked { status, like: &like, only, sort, is_rising: view.is_rising };
-    let (lines, is_cut) = csv::cut(roster::page(&mut tx, me.program.id, asked, csv::MOST + 1, 0).await?);
+    let (lines, is_cut) = csv::cut(roster::page(&mut tx, me.program.id, view.asked(&like), csv::MOST + 1, 0).await?);
     let currency = me.program.currency;
     let mut sheet = Sheet::new(&[
         "id",
@@ -261,6 +282,7 @@ pub async fn export(me: Reads, State(app): State<App>, query: Query) -> Result<R
         "unpaid",
         "paid",
         "paymentMethod",
+        "group",
     ])?;
     for line in lines {
         let amount = |minor: i64| currency.of(minor).to_string();
@@ -278,6 +300,7 @@ pub async fn export(me: Reads, State(app): State<App>, query: Query) -> Result<R
             amount(line.unpaid_minor),
             amount(line.paid_minor),
             line.payment_method.map(|method| method.to_string()).unwrap_or_default(),
+            csv::text(line.group_name.as_deref().unwrap_or_default()),
         ])?;
     }
     sheet.end(is_cut)?;
@@ -341,12 +364,12 @@ impl Ask {
 
 fn wanted<'i>(to: &str, ids: impl Iterator<Item = &'i str>) -> Result<(Status, Vec<AffiliateId>), Failure> {
     let to = Status::parse(to).map_err(|issue| Failure::field("to", issue.0))?;
-    let limit = usize::try_from(MOST).unwrap_or(usize::MAX);
-    let ids = ids.take(limit).map(crate::web::failure::id::<id::Affiliate>).collect::<Result<Vec<_>, _>>()?;
+    let ids = ids.take(AT_ONCE).map(crate::web::failure::id::<id::Affiliate>).collect::<Result<Vec<_>, _>>()?;
     Ok((to, ids))
 }
 
-fn back(me: &Caller, given: &str) -> String {
+/// Where a form of several leads when it is done: only back into the list.
+pub fn back(me: &Caller, given: &str) -> String {
     let own = format!("/m/{}/affiliates", me.program.slug);
     let is_below = given.strip_prefix(&own).is_some_and(|rest| rest.is_empty() || rest.starts_with(['?', '/']));
     if is_below && !given.contains(['\\', '\n', '\r', '\t']) { given.to_owned() } else { own }

@@ -66,7 +66,7 @@ fn forget_sums(app: &App, program: ProgramId) {
 }
 
 /// How the reader likes their numbers, for what is said in a notice.
-async fn style(tx: &mut Tx, me: &Caller) -> Result<NumberStyle, store::Error> {
+pub async fn style(tx: &mut Tx, me: &Caller) -> Result<NumberStyle, store::Error> {
     let person = match account(me) {
         Some(account) => accounts::person(tx, account).await?,
         None => None,
@@ -75,7 +75,7 @@ async fn style(tx: &mut Tx, me: &Caller) -> Result<NumberStyle, store::Error> {
 }
 
 /// `1 commission`, `12 commissions`.
-fn counted(style: NumberStyle, count: i64, noun: &str) -> String {
+pub fn counted(style: NumberStyle, count: i64, noun: &str) -> String {
     format!("{} {noun}{}", style.number(count), if count == 1 { "" } else { "s" })
 }
 

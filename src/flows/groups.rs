@@ -1,0 +1,131 @@
+//! Groups of affiliates being made and named, and affiliates being put into them.
+
+use super::{Act, Change, Refusal};
+use crate::{
+    domain::{
+        id::{AffiliateId, GroupId, ProgramId},
+        rules::Scope,
+    },
+    store::{
+        Tx, affiliates,
+        groups::{self, Group},
+        rules,
+    },
+};
+
+/// The most groups of a program: a page and a choice show all of them.
+pub const MOST: usize = 200;
+
+fn taken() -> Refusal {
+    Refusal::field("name", "is already a group’s")
+}
+
+/// # Errors
+/// When the program has a group of that name, or too many.
+pub async fn create(tx: &mut Tx, act: &Act, name: &str) -> Result<GroupId, Refusal> {
+    if groups::of(tx, act.program.id).await?.len() >= MOST {
+        return Err(Refusal::field("name", "would be that of the 201st group, and 200 is the most"));
+    }
+    let id = act.id();
+    if !groups::create(tx, id, act.program.id, name).await? {
+        return Err(taken());
+    }
+    act.audit(tx, "group.created", id, Change { after: Some(name), ..Change::default() }).await?;
+    Ok(id)
+}
+
+/// # Errors
+/// When there is no such group, or another has the name.
+pub async fn rename(tx: &mut Tx, act: &Act, id: GroupId, name: &str) -> Result<(), Refusal> {
+    let program = act.program.id;
+    let before = groups::lock(tx, program, id).await?.ok_or(Refusal::NotFound("group"))?;
+    if before.name == name {
+        return Ok(());
+    }
+    let key = name.to_lowercase();
+    if groups::of(tx, program).await?.iter().any(|other| other.id != id && other.name.to_lowercase() == key) {
+        return Err(taken());
+    }
+    groups::rename(tx, id, name).await.map_err(|error| {
+        // Somebody took it at this moment.
+        if error.is_unique_violation() { taken() } else { error.into() }
+    })?;
+    let change = Change { before: Some(&before.name), after: Some(name), reason: None };
+    Ok(act.audit(tx, "group.renamed", id, change).await?)
+}
+
+/// Archives the group, so that nobody can be put into it, or takes that back.
+///
+/// # Errors
+/// When there is no such group; when affiliates are in it, or a rule for it holds.
+pub async fn set_archived(tx: &mut Tx, act: &Act, id: GroupId, is_archived: bool) -> Result<Group, Refusal> {
+    let program = act.program.id;
+    let group = groups::lock(tx, program, id).await?.ok_or(Refusal::NotFound("group"))?;
+    if group.archived_at.is_some() == is_archived {
+        return Ok(group);
+    }
+    let holds = |rule: &crate::domain::rules::Rule| {
+        rule.scope == Scope::Group(id) && rule.ends_at.is_none_or(|end| end > act.now)
+    };
+    if is_archived && group.members > 0 {
+        return Err(Refusal::field("group", "has affiliates: move them to another group first"));
+    }
+    if is_archived && rules::of(tx, program).await?.iter().any(holds) {
+        return Err(Refusal::field("group", "has a rule: end it first"));
+    }
+    groups::set_archived(tx, id, is_archived.then_some(act.now)).await?;
+    let action = if is_archived { "group.archived" } else { "group.restored" };
+    act.audit(tx, action, id, Change { after: Some(&group.name), ..Change::default() }).await?;
+    Ok(group)
+}
+
+/// The group, to be put to use until the transaction ends.
+///
+/// # Errors
+/// When the program has no such group, or has archived it.
+pub async fn in_use(tx: &mut Tx, program: ProgramId, id: GroupId) -> Result<Group, Refusal> {
+    let group = groups::lock(tx, program, id).await?.ok_or(Refusal::NotFound("group"))?;
+    if group.archived_at.is_some() {
+        return Err(Refusal::field("group", "is archived"));
+    }
+    Ok(group)
+}
+
+/// Puts the affiliates into the group, or into none; how many were not there before.
+///
+/// # Errors
+/// When there is no such group or affiliate, or the group is archived.
+pub async fn assign(tx: &mut Tx, act: &Act, mut ids: Vec<AffiliateId>, to: Option<GroupId>) -> Result<usize, Refusal> {
+    let program = act.program.id;
+    // In one order, so that two who do the same do not meet half-way.
+    ids.sort_unstable();
+    ids.dedup();
+    let unknown = || Refusal::NotFound("affiliate");
+    let mut moving = Vec::new();
+    for id in ids {
+        affiliates::lock(tx, program, id).await?.ok_or_else(unknown)?;
+        let from = groups::of_affiliate(tx, id).await?;
+        if from.as_ref().map(|group| group.id) != to {
+            moving.push((id, from));
+        }
+    }
+    // The groups after the affiliates, and these in one order too.
+    let mut touched: Vec<_> = moving.iter().filter_map(|(_, from)| Some(from.as_ref()?.id)).chain(to).collect();
+    touched.sort_unstable();
+    touched.dedup();
+    for group in touched {
+        groups::lock(tx, program, group).await?;
+    }
+    let name = match to {
+        Some(group) => Some(in_use(tx, program, group).await?.name),
+        None => None,
+    };
+    for (id, from) in &moving {
+        groups::assign(tx, *id, from.as_ref().map(|group| group.id), to).await?;
+        let told = |name: Option<&str>| serde_json::json!({ "group": name }).to_string();
+        let (before, after) = (told(from.as_ref().map(|group| group.name.as_str())), told(name.as_deref()));
+        let change = Change { before: Some(&before), after: Some(&after), reason: None };
+        act.audit(tx, "affiliate.group_changed", *id, change).await?;
+    }
+    Ok(moving.len())
+}
