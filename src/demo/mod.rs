@@ -3,6 +3,7 @@
 
 mod cast;
 mod payments;
+mod payouts;
 mod reviews;
 
 use std::sync::Arc;
@@ -115,6 +116,7 @@ impl Year {
         let mut new = programs::new(app.ids.next(start), "acme".into(), "Acme Coffee".into(), currency);
         new.landing_url = program::landing_url("https://acme.example/").ok();
         new.domains = vec!["acme.example".into()];
+        new.hold_days = 14;
         Self { app, program: Arc::new(new), chance: Chance(0x0ff5_4007), today, actor: Actor::CommandLine }
     }
 
@@ -130,7 +132,7 @@ impl Year {
         let affiliate = self.account(tx, AFFILIATE, PEOPLE[0], &password_hash).await?;
 
         let mut members: Vec<Member> = Vec::new();
-        let (mut waiting, mut paid, mut orders) = (Vec::new(), Vec::new(), 0);
+        let (mut waiting, mut orders) = (Vec::new(), 0);
         let questions = self.ask(tx).await?;
         for day in 0..DAYS {
             self.app.clock.set(start.plus_days(day));
@@ -152,12 +154,16 @@ impl Year {
             }
             if day % 7 == 6 {
                 self.app.clock.set(start.plus_days(day).plus_seconds(9 * 3_600));
-                self.decide(tx, &mut waiting, &mut paid, day).await?;
+                self.decide(tx, &mut waiting, day).await?;
+            }
+            if payouts::DAYS.contains(&day) {
+                self.pay(tx, day).await?;
             }
         }
         self.app.clock.set(self.today);
         self.have_to_look(tx, &members).await?;
         self.settle_statuses(tx, &members).await?;
+        self.settle_payouts(tx, &members).await?;
         // Only now, so that nobody is sent a year of mails.
         if let Some(first) = members.first() {
             store::affiliates::give_to(tx, first.id, affiliate).await?;
@@ -216,12 +222,15 @@ impl Year {
         let code = Code::parse(&name.to_uppercase().replace(' ', "")).ok();
         let new = NewAffiliate { email, name: name.into(), code, custom_fields: "{}".into() };
         let joined = affiliates::create(tx, &self.act(), &new).await?;
-        if place.is_multiple_of(3) {
-            let edit = Edit {
-                payment_method: Some(Some(PaymentMethod::Paypal)),
-                payment_details: Some(Some(address)),
-                ..Edit::default()
+        // Some have not said yet how they would like to be paid.
+        if place % 5 != 4 {
+            let (method, details) = match place % 3 {
+                0 => (PaymentMethod::Paypal, address),
+                1 => (PaymentMethod::Wise, address),
+                _ => (PaymentMethod::Bank, format!("021000021 / {:08}", 31_400_000 + place)),
             };
+            let edit =
+                Edit { payment_method: Some(Some(method)), payment_details: Some(Some(details)), ..Edit::default() };
             affiliates::edit(tx, &self.act(), joined.id, edit).await?;
         }
         Ok(Member {
@@ -278,12 +287,11 @@ impl Year {
         Ok(())
     }
 
-    /// Once a week the merchant decides what is older than that week, pays some and refunds a few.
+    /// Once a week the merchant decides what is older than that week, and refunds a few.
     async fn decide(
         &mut self,
         tx: &mut Tx,
         waiting: &mut Vec<(CommissionId, ConversionId)>,
-        approved: &mut Vec<CommissionId>,
         day: i64,
     ) -> Result<(), Refusal> {
         // The last weeks are left to be decided: the approval queue must have something to show.
@@ -304,14 +312,6 @@ impl Year {
                 _ => continue,
             };
             commissions::set_status(tx, &act, commission, status, reason).await?;
-            if status == commission::Status::Approved {
-                approved.push(commission);
-            }
-        }
-        if day % 28 == 27 {
-            for commission in approved.drain(..) {
-                commissions::set_status(tx, &act, commission, commission::Status::Paid, None).await?;
-            }
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{
     Act, Actor, Change, Refusal,
     mails::{self, NewMail},
+    payment_details,
 };
 use crate::{
     domain::{
@@ -124,7 +125,18 @@ pub async fn edit(tx: &mut Tx, act: &Act, id: AffiliateId, edit: Edit) -> Result
     after.name = edit.name.unwrap_or(after.name);
     after.status = edit.status.unwrap_or(after.status);
     after.payment_method = edit.payment_method.unwrap_or(after.payment_method);
-    after.payment_details = edit.payment_details.unwrap_or(after.payment_details);
+    if let Some(details) = edit.payment_details {
+        let known = match &before.sealed_details {
+            Some(sealed) => Some(payment_details::open(&act.secret, id, sealed)?),
+            None => None,
+        };
+        if details != known {
+            after.sealed_details = match details {
+                Some(details) => Some(payment_details::seal(&act.secret, id, &details)?),
+                None => None,
+            };
+        }
+    }
     after.custom_fields = edit.custom_fields.unwrap_or(after.custom_fields);
     let code = edit.code.map(Code::into_string).or_else(|| before_code.clone());
     if after == before && code == before_code {
@@ -145,10 +157,10 @@ pub async fn edit(tx: &mut Tx, act: &Act, id: AffiliateId, edit: Edit) -> Result
     }
     affiliates::update(tx, id, &after, act.now).await.map_err(taken_meanwhile)?;
     // Told at the address as it was, whoever changed how they are paid; the first time is no change.
-    let was_paid = (before.payment_method, before.payment_details.as_deref());
-    let is_paid = (after.payment_method, after.payment_details.as_deref());
+    let was_paid = (before.payment_method, before.sealed_details.as_deref());
+    let is_paid = (after.payment_method, after.sealed_details.as_deref());
     let told = Email::parse(&before.email).ok().filter(|_| was_paid != is_paid);
-    if was_paid != is_paid && before.payment_details.is_some() && matches!(act.actor, Actor::Account(_)) {
+    if was_paid != is_paid && before.sealed_details.is_some() && matches!(act.actor, Actor::Account(_)) {
         payouts::details_changed(tx, id, act.now).await?;
     }
     let (before, after) = (audited(&before, before_code.as_deref()), audited(&after, code.as_deref()));
@@ -265,7 +277,7 @@ fn audited(affiliate: &affiliates::Editable, code: Option<&str>) -> String {
         status: affiliate.status,
         referral_code: code,
         payment_method: affiliate.payment_method,
-        has_payment_details: affiliate.payment_details.is_some(),
+        has_payment_details: affiliate.sealed_details.is_some(),
     };
     serde_json::to_string(&audited).unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! Recording sales: once each, credited by the evidence that came with them.
 
-use super::{Act, Refusal, mails};
+use super::{Act, Refusal, mails, payment_details};
 use crate::{
     domain::{
         attribution::{self, Attribution, Bound, By, Click, Evidence, Named},
@@ -184,7 +184,14 @@ async fn signals(
         source: seen.source.as_deref(),
     });
     let customer_email = sale.customer.as_ref().and_then(|customer| customer.email.as_deref());
-    let facts = signals::Facts { own: &credit.to.own, customer_email, click, is_rush };
+    let payment = match &credit.to.own.payment {
+        Some(sealed) if customer_email.is_some() => {
+            Some(payment_details::open(&act.secret, credit.to.affiliate, sealed)?)
+        }
+        _ => None,
+    };
+    let own = signals::Own { payment, ..credit.to.own.clone() };
+    let facts = signals::Facts { own: &own, customer_email, click, is_rush };
     Ok(signals::of(&facts, settings))
 }
 

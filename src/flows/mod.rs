@@ -20,6 +20,7 @@ pub mod links;
 pub mod looks;
 pub mod mails;
 pub mod one_time_links;
+pub mod payment_details;
 pub mod payouts;
 pub mod programs;
 pub mod provider_connections;

@@ -50,7 +50,7 @@ impl Choice {
             net,
             minimum: found.minimum_minor.unwrap_or(settings.minimum),
             method: found.method,
-            has_details: found.details.is_some(),
+            has_details: found.sealed_details.is_some(),
             details_changed_at: found.details_changed_at,
         };
         payout::admit(owed, self.method, now)
@@ -173,7 +173,7 @@ async fn hold(tx: &mut Tx, act: &Act, choice: &Choice, run: PayoutId) -> Result<
                 program,
                 affiliate,
                 method,
-                details: candidate.details.as_deref().unwrap_or_default(),
+                sealed_details: candidate.sealed_details.as_deref().unwrap_or_default(),
                 commission_count: count,
                 amount,
                 at: act.now,

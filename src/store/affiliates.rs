@@ -30,7 +30,8 @@ row! {
     pub struct Details {
         pub referral_code: String,
         pub payment_method: Option<PaymentMethod>,
-        pub payment_details: Option<String>,
+        /// Sealed.
+        pub sealed_details: Option<String>,
         pub custom_fields: String,
     }
 }
@@ -130,7 +131,7 @@ pub async fn details(tx: &mut Tx, program: ProgramId, id: AffiliateId) -> Result
     fetch_optional!(
         Details,
         tx,
-        "SELECT c.code AS referral_code, a.payment_method, a.payment_details, a.custom_fields
+        "SELECT c.code AS referral_code, a.payment_method, a.payment_details AS sealed_details, a.custom_fields
          FROM affiliates a JOIN codes c ON c.affiliate_id = a.id AND c.is_current
          WHERE a.id = $1 AND a.program_id = $2",
         id,
@@ -147,7 +148,8 @@ row! {
         pub email_key: String,
         pub status: Status,
         pub payment_method: Option<PaymentMethod>,
-        pub payment_details: Option<String>,
+        /// Sealed.
+        pub sealed_details: Option<String>,
         pub custom_fields: String,
         pub blocked_as: Option<BlockedAs>,
         pub status_reason: Option<String>,
@@ -161,7 +163,7 @@ pub async fn lock(tx: &mut Tx, program: ProgramId, id: AffiliateId) -> Result<Op
         Editable,
         tx,
         "UPDATE affiliates SET updated_at = updated_at WHERE id = $1 AND program_id = $2
-         RETURNING name, email, email_key, status, payment_method, payment_details, custom_fields, blocked_as, status_reason",
+         RETURNING name, email, email_key, status, payment_method, payment_details AS sealed_details, custom_fields, blocked_as, status_reason",
         id,
         program
     )
@@ -180,7 +182,7 @@ pub async fn update(tx: &mut Tx, id: AffiliateId, edit: &Editable, now: Time) ->
         &edit.email_key,
         edit.status,
         edit.payment_method,
-        &edit.payment_details,
+        &edit.sealed_details,
         &edit.custom_fields,
         now,
         edit.blocked_as,

@@ -60,7 +60,8 @@ row! {
         pub group_id: Option<GroupId>,
         pub has_own_rate: bool,
         pub email: String,
-        pub payment_details: Option<String>,
+        /// Sealed.
+        pub sealed_details: Option<String>,
         pub account_email: Option<String>,
         pub ip_hash: Option<i64>,
     }
@@ -75,7 +76,7 @@ fn named(row: Row) -> Named {
         has_own_rate: row.has_own_rate,
         own: Own {
             email: row.email,
-            payment: row.payment_details,
+            payment: row.sealed_details,
             account_email: row.account_email,
             network: row.ip_hash,
         },
@@ -87,7 +88,7 @@ pub async fn owner(tx: &mut Tx, program: ProgramId, code: &Code) -> Result<Optio
     let row = fetch_optional!(
         Row,
         tx,
-        "SELECT a.id, a.status, now.code, a.group_id, a.has_own_rate, a.email, a.payment_details, o.email AS account_email, o.ip_hash
+        "SELECT a.id, a.status, now.code, a.group_id, a.has_own_rate, a.email, a.payment_details AS sealed_details, o.email AS account_email, o.ip_hash
          FROM codes c JOIN affiliates a ON a.id = c.affiliate_id JOIN codes now ON now.affiliate_id = a.id AND now.is_current
            LEFT JOIN accounts o ON o.id = a.account_id
          WHERE c.program_id = $1 AND c.code_key = $2",
@@ -102,7 +103,7 @@ pub async fn named_by_id(tx: &mut Tx, program: ProgramId, affiliate: AffiliateId
     let row = fetch_optional!(
         Row,
         tx,
-        "SELECT a.id, a.status, c.code, a.group_id, a.has_own_rate, a.email, a.payment_details, o.email AS account_email, o.ip_hash
+        "SELECT a.id, a.status, c.code, a.group_id, a.has_own_rate, a.email, a.payment_details AS sealed_details, o.email AS account_email, o.ip_hash
          FROM affiliates a JOIN codes c ON c.affiliate_id = a.id AND c.is_current LEFT JOIN accounts o ON o.id = a.account_id
          WHERE a.id = $2 AND a.program_id = $1",
         program,

@@ -16,7 +16,8 @@ row! {
         pub name: String,
         pub code: String,
         pub payment_method: Option<PaymentMethod>,
-        pub payment_details: Option<String>,
+        /// Sealed.
+        pub sealed_details: Option<String>,
         pub created_at: Time,
         pub clicks: i64,
         pub conversions: i64,
@@ -33,7 +34,7 @@ pub async fn standing(tx: &mut Tx, program: ProgramId, affiliate: AffiliateId) -
     fetch_optional!(
         Standing,
         tx,
-        "SELECT a.name, c.code, a.payment_method, a.payment_details, a.created_at, t.clicks, t.conversions,
+        "SELECT a.name, c.code, a.payment_method, a.payment_details AS sealed_details, a.created_at, t.clicks, t.conversions,
                 t.pending_count, t.approved_count, t.paid_count, t.pending_minor, t.approved_minor, t.paid_minor
          FROM affiliates a JOIN affiliate_totals t ON t.affiliate_id = a.id
          JOIN codes c ON c.affiliate_id = a.id AND c.is_current

@@ -48,7 +48,8 @@ row! {
         pub email: String,
         pub status: LineStatus,
         pub method: PaymentMethod,
-        pub details: String,
+        /// Sealed.
+        pub sealed_details: String,
         pub commission_count: i64,
         pub amount_minor: i64,
         pub reason: Option<String>,
@@ -65,7 +66,7 @@ pub struct NewLine<'a> {
     pub program: ProgramId,
     pub affiliate: AffiliateId,
     pub method: PaymentMethod,
-    pub details: &'a str,
+    pub sealed_details: &'a str,
     pub commission_count: i64,
     pub amount: i64,
     pub at: Time,
@@ -82,7 +83,7 @@ pub async fn add(tx: &mut Tx, new: &NewLine<'_>) -> Result<(), Error> {
         new.program,
         new.affiliate,
         new.method,
-        new.details,
+        new.sealed_details,
         new.commission_count,
         new.amount,
         new.at
@@ -93,7 +94,7 @@ pub async fn add(tx: &mut Tx, new: &NewLine<'_>) -> Result<(), Error> {
 macro_rules! line {
     ($rest:literal) => {
         concat!(
-            "SELECT l.id, l.payout_id, l.affiliate_id, a.name, a.email, l.status, l.method, l.details, l.commission_count,
+            "SELECT l.id, l.payout_id, l.affiliate_id, a.name, a.email, l.status, l.method, l.details AS sealed_details, l.commission_count,
                     l.amount_minor, l.reason, l.created_at, l.updated_at, l.paid_at
              FROM payout_lines l JOIN affiliates a ON a.id = l.affiliate_id ",
             $rest

@@ -101,7 +101,8 @@ row! {
         pub name: String,
         pub email: String,
         pub method: Option<PaymentMethod>,
-        pub details: Option<String>,
+        /// Sealed.
+        pub sealed_details: Option<String>,
         pub details_changed_at: Option<Time>,
         pub minimum_minor: Option<i64>,
         pub commission_count: i64,
@@ -131,7 +132,7 @@ pub async fn candidates(
     fetch_all!(
         Candidate,
         tx,
-        "SELECT o.affiliate_id, a.name, a.email, a.payment_method AS method, a.payment_details AS details,
+        "SELECT o.affiliate_id, a.name, a.email, a.payment_method AS method, a.payment_details AS sealed_details,
                 a.payment_changed_at AS details_changed_at, a.minimum_minor, o.commission_count, o.opening_minor,
                 o.earned_minor, o.reversed_minor
          FROM (SELECT c.affiliate_id, COUNT(*) AS commission_count,

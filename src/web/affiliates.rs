@@ -23,7 +23,11 @@ use crate::{
         text,
         time::Time,
     },
-    flows::affiliates::{self, Edit, NewAffiliate},
+    flows::{
+        affiliates::{self, Edit, NewAffiliate},
+        payment_details,
+    },
+    secret::SecretKey,
     store::{
         self, Tx,
         affiliates::{Details, Summary},
@@ -116,7 +120,12 @@ pub struct Created {
     affiliate: JoinedAffiliate,
 }
 
-async fn whole(tx: &mut Tx, program: ProgramId, currency: Currency, id: AffiliateId) -> Result<Show, Failure> {
+async fn whole(
+    tx: &mut Tx,
+    secret: &SecretKey,
+    (program, currency): (ProgramId, Currency),
+    id: AffiliateId,
+) -> Result<Show, Failure> {
     let unknown = || Failure::not_found("affiliate");
     let summary = store::affiliates::summary(tx, program, id).await?.ok_or_else(unknown)?;
     let details: Details = store::affiliates::details(tx, program, id).await?.ok_or_else(unknown)?;
@@ -125,7 +134,10 @@ async fn whole(tx: &mut Tx, program: ProgramId, currency: Currency, id: Affiliat
             row: Row::new(summary, currency),
             referral_code: details.referral_code,
             payment_method: details.payment_method,
-            payment_details: details.payment_details,
+            payment_details: match &details.sealed_details {
+                Some(sealed) => Some(payment_details::open(secret, id, sealed)?),
+                None => None,
+            },
         },
     })
 }
@@ -150,7 +162,7 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
     responses((status = 200, description = "The affiliate", body = super::openapi::Envelope<Show>), super::openapi::Errors))]
 pub async fn show(me: Reads, State(app): State<App>, PathId(id): PathId<id::Affiliate>) -> Result<Reply, Failure> {
     let mut tx = app.db.read().await?;
-    let show = whole(&mut tx, me.program.id, me.program.currency, id).await?;
+    let show = whole(&mut tx, &app.secret, (me.program.id, me.program.currency), id).await?;
     Ok(Reply::data(show))
 }
 
@@ -196,7 +208,7 @@ pub async fn update(
         .write(move |tx| {
             Box::pin(async move {
                 affiliates::edit(tx, &act, id, edit).await?;
-                let show = whole(tx, act.program.id, act.program.currency, id).await?;
+                let show = whole(tx, &act.secret, (act.program.id, act.program.currency), id).await?;
                 Ok(Reply::data(show))
             })
         })

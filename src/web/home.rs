@@ -176,7 +176,7 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
         next: schedule.next_due(today).map(|day| Time::from_ms(0).plus_days(day)),
         pending: currency.of(found.pending_minor),
         paid: currency.of(found.paid_minor),
-        paid_by: paid_by(&found),
+        paid_by: paid_by(&app, me.affiliate, &found)?,
         qr: Qr::of(&url, "QR code of your link"),
         url,
         rate: rate_at(me.program.rate, &own, now).to_string(),

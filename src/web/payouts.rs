@@ -24,8 +24,13 @@ use crate::{
         text,
         time::Time,
     },
-    flows::payouts::{self, Choice},
+    flows::{
+        payment_details,
+        payouts::{self, Choice},
+    },
+    secret::SecretKey,
     store::{
+        Error,
         payout_lines::{self, Line},
         payouts as stored,
     },
@@ -103,21 +108,21 @@ pub struct LineRow {
 }
 
 impl LineRow {
-    fn new(line: Line, currency: Currency) -> Self {
-        Self {
+    fn new(line: Line, secret: &SecretKey, currency: Currency) -> Result<Self, Error> {
+        Ok(Self {
             id: line.id,
             affiliate_id: line.affiliate_id,
             name: line.name,
             email: line.email,
             status: line.status,
             method: line.method,
-            payment_details: line.details,
+            payment_details: payment_details::open(secret, line.affiliate_id, &line.sealed_details)?,
             amount: currency.of(line.amount_minor),
             commission_count: line.commission_count,
             reason: line.reason,
             paid_at: line.paid_at,
             updated_at: line.updated_at,
-        }
+        })
     }
 }
 
@@ -170,13 +175,18 @@ pub async fn show(
     let mut tx = app.db.read().await?;
     let payout = stored::by_id(&mut tx, me.program.id, id).await?.ok_or_else(|| Failure::not_found("payout"))?;
     let lines = payout_lines::page(&mut tx, id, window.limit, window.offset).await?;
-    Ok(Reply::data(whole(payout, lines, (window.limit, window.offset))))
+    Ok(Reply::data(whole(payout, lines, &app.secret, (window.limit, window.offset))?))
 }
 
-fn whole(payout: stored::Payout, lines: Vec<Line>, (limit, offset): (i64, i64)) -> Show {
+fn whole(
+    payout: stored::Payout,
+    lines: Vec<Line>,
+    secret: &SecretKey,
+    (limit, offset): (i64, i64),
+) -> Result<Show, Error> {
     let currency = payout.currency;
-    let lines = lines.into_iter().map(|line| LineRow::new(line, currency)).collect();
-    Show { payout: payout.into(), lines, limit, offset }
+    let lines = lines.into_iter().map(|line| LineRow::new(line, secret, currency)).collect::<Result<_, _>>()?;
+    Ok(Show { payout: payout.into(), lines, limit, offset })
 }
 
 pub struct New {
@@ -270,7 +280,7 @@ pub async fn create(me: Pays, State(app): State<App>, query: Query, input: Input
             let (payout, _) = payouts::make(tx, &act, &choice, &token, None).await?;
             let window = (20, 0);
             let lines = payout_lines::page(tx, payout.id, window.0, window.1).await?;
-            Ok(Reply::created(format!("/payouts/{}", payout.id), whole(payout, lines, window)))
+            Ok(Reply::created(format!("/payouts/{}", payout.id), whole(payout, lines, &act.secret, window)?))
         })
     })
     .await
@@ -338,7 +348,7 @@ pub async fn decide(
             let payout = payouts::decide_all(tx, &act, id, new.status, new.reason.as_deref()).await?;
             let window = (20, 0);
             let lines = payout_lines::page(tx, id, window.0, window.1).await?;
-            Ok(Reply::data(whole(payout, lines, window)))
+            Ok(Reply::data(whole(payout, lines, &act.secret, window)?))
         })
     })
     .await
@@ -377,7 +387,7 @@ pub async fn decide_line(
     once::write(&app, act, input.once, move |tx, act| {
         Box::pin(async move {
             let line = payouts::decide_line(tx, &act, (id, line), new.status, new.reason.as_deref()).await?;
-            Ok(Reply::data(ShowLine { line: LineRow::new(line, act.program.currency) }))
+            Ok(Reply::data(ShowLine { line: LineRow::new(line, &act.secret, act.program.currency)? }))
         })
     })
     .await

@@ -8,13 +8,14 @@ use super::{Line, Reader};
 use crate::{
     app::App,
     domain::{
-        id::PayoutLineId,
+        id::{AffiliateId, PayoutLineId},
         money::{Currency, Money},
         payment,
         payout::{LineStatus, held_until},
         period::start_of,
         time::Time,
     },
+    flows::payment_details,
     store::{
         Error, Tx,
         earnings::{self, Standing},
@@ -126,7 +127,7 @@ pub async fn index(me: Earner, account: SignedIn, State(app): State<App>) -> Res
 
     let on_hold = balance.approved_minor - balance.payable_minor - balance.in_payout_minor;
     let minimum = owed.minimum_minor.unwrap_or(settings.minimum);
-    let is_payable = balance.payable_minor > 0 && balance.payable_minor >= minimum && found.payment_details.is_some();
+    let is_payable = balance.payable_minor > 0 && balance.payable_minor >= minimum && found.sealed_details.is_some();
     Ok(Reply::page(Payouts {
         program: me.program.name.clone(),
         payable: currency.of(balance.payable_minor),
@@ -135,7 +136,7 @@ pub async fn index(me: Earner, account: SignedIn, State(app): State<App>) -> Res
         pending: currency.of(found.pending_minor),
         paid: currency.of(found.paid_minor),
         minimum: currency.of(minimum),
-        paid_by: paid_by(&found),
+        paid_by: paid_by(&app, me.affiliate, &found)?,
         held_until: owed.payment_changed_at.map(held_until).filter(|until| *until > now),
         next: settings.schedule.next_due(now.day()).map(|day| Time::from_ms(0).plus_days(day)),
         may_ask: settings.may_request && is_payable && !me.is_viewed,
@@ -158,10 +159,13 @@ pub async fn ask(me: Earner, State(app): State<App>) -> Result<Reply, Failure> {
 }
 
 /// How they are paid, masked.
-pub fn paid_by(found: &Standing) -> Option<String> {
-    let method = found.payment_method?;
-    let details = found.payment_details.as_deref().map(payment::masked).unwrap_or_default();
-    Some(format!("{} {details}", method.label()).trim_end().to_owned())
+pub fn paid_by(app: &App, affiliate: AffiliateId, found: &Standing) -> Result<Option<String>, Error> {
+    let Some(method) = found.payment_method else { return Ok(None) };
+    let details = match &found.sealed_details {
+        Some(sealed) => payment::masked(&payment_details::open(&app.secret, affiliate, sealed)?),
+        None => String::new(),
+    };
+    Ok(Some(format!("{} {details}", method.label()).trim_end().to_owned()))
 }
 
 #[derive(Template)]

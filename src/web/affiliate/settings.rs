@@ -6,12 +6,12 @@ use axum::extract::State;
 use super::payouts::paid_by;
 use crate::{
     app::App,
-    domain::{affiliate::PaymentMethod, money::Money, payment, text},
+    domain::{Issue, affiliate::PaymentMethod, money::Money, payment, text},
     flows::{
         Actor, Refusal,
         affiliates::{self, Edit},
     },
-    store::{Tx, earnings},
+    store::{Tx, earnings, payouts},
     web::{
         confirm::Confirmed, earner::Earner, failure::Failure, filters, form::Form, html::SignedIn, reply::Reply,
         shell::Notice,
@@ -30,11 +30,11 @@ struct Settings {
 }
 
 impl Settings {
-    async fn of(tx: &mut Tx, me: &Earner, profile: Option<Form>) -> Result<Self, Failure> {
+    async fn of(tx: &mut Tx, app: &App, me: &Earner, profile: Option<Form>) -> Result<Self, Failure> {
         let found = earnings::standing(tx, me.program.id, me.affiliate).await?.ok_or_else(Failure::no_route)?;
         Ok(Self {
             program: me.program.name.clone(),
-            paid_by: paid_by(&found),
+            paid_by: paid_by(app, me.affiliate, &found)?,
             available: me.program.currency.of(found.approved_minor),
             may_change: !me.is_viewed,
             profile: profile.unwrap_or_else(|| Form::of(&[("name", &found.name)])),
@@ -45,7 +45,7 @@ impl Settings {
 /// `GET /settings`
 pub async fn show(me: Earner, State(app): State<App>) -> Result<Reply, Failure> {
     let mut tx = app.db.read().await?;
-    Ok(Reply::page(Settings::of(&mut tx, &me, None).await?))
+    Ok(Reply::page(Settings::of(&mut tx, &app, &me, None).await?))
 }
 
 #[derive(Template)]
@@ -53,30 +53,26 @@ pub async fn show(me: Earner, State(app): State<App>) -> Result<Reply, Failure> 
 struct PaidBy {
     program: String,
     method: Option<String>,
+    /// The ways that the program offers.
+    offered: Vec<PaymentMethod>,
     /// The details that are kept are never sent back.
     form: Form,
 }
 
 impl PaidBy {
-    fn methods() -> &'static [(&'static str, &'static str)] {
-        const METHODS: [(&str, &str); 4] = {
-            let [paypal, wise, bank, other] = PaymentMethod::ALL;
-            [
-                (paypal.as_str(), paypal.label()),
-                (wise.as_str(), wise.label()),
-                (bank.as_str(), bank.label()),
-                (other.as_str(), other.label()),
-            ]
-        };
-        &METHODS
+    fn methods(&self) -> Vec<(&'static str, &'static str)> {
+        self.offered.iter().map(|method| (method.as_str(), method.label())).collect()
     }
 
-    async fn of(tx: &mut Tx, me: &Earner, form: Option<Form>) -> Result<Self, Failure> {
+    async fn of(tx: &mut Tx, app: &App, me: &Earner, form: Option<Form>) -> Result<Self, Failure> {
         let found = earnings::standing(tx, me.program.id, me.affiliate).await?.ok_or_else(Failure::no_route)?;
-        let method = found.payment_method.unwrap_or(PaymentMethod::Paypal);
+        let offered = payouts::settings(tx, me.program.id).await?.methods;
+        let first = offered.first().copied().unwrap_or(PaymentMethod::Other);
+        let method = found.payment_method.filter(|method| offered.contains(method)).unwrap_or(first);
         Ok(Self {
             program: me.program.name.clone(),
-            method: paid_by(&found),
+            offered,
+            method: paid_by(app, me.affiliate, &found)?,
             form: form.unwrap_or_else(|| Form::of(&[("method", method.as_str())])),
         })
     }
@@ -88,7 +84,7 @@ pub async fn ask_how(me: Earner, _: Confirmed, State(app): State<App>) -> Result
         return Err(Failure::no_route());
     }
     let mut tx = app.db.read().await?;
-    Ok(Reply::page(PaidBy::of(&mut tx, &me, None).await?))
+    Ok(Reply::page(PaidBy::of(&mut tx, &app, &me, None).await?))
 }
 
 /// `POST /settings/payment`
@@ -99,7 +95,13 @@ pub async fn pay_by(
     State(app): State<App>,
     mut form: Form,
 ) -> Result<Reply, Failure> {
-    let method = form.read("method", PaymentMethod::parse);
+    let offered = payouts::settings(&mut *app.db.read().await?, me.program.id).await?.methods;
+    let method = form.read("method", |word| {
+        PaymentMethod::parse(word)
+            .ok()
+            .filter(|method| offered.contains(method))
+            .ok_or(Issue::new("must be one of these"))
+    });
     let details = method.and_then(|method| form.read("details", |given| payment::details(method, given)));
     if let (Some(method), Some(details)) = (method, details) {
         let edit = Edit { payment_method: Some(Some(method)), payment_details: Some(Some(details)), ..Edit::default() };
@@ -113,7 +115,7 @@ pub async fn pay_by(
         }
     }
     let mut tx = app.db.read().await?;
-    Ok(Reply::invalid(PaidBy::of(&mut tx, &me, Some(form)).await?))
+    Ok(Reply::invalid(PaidBy::of(&mut tx, &app, &me, Some(form)).await?))
 }
 
 /// `POST /settings/payment/removal`
@@ -133,7 +135,7 @@ pub async fn rename(me: Earner, account: SignedIn, State(app): State<App>, mut f
         }
     }
     let mut tx = app.db.read().await?;
-    Ok(Reply::invalid(Settings::of(&mut tx, &me, Some(form)).await?))
+    Ok(Reply::invalid(Settings::of(&mut tx, &app, &me, Some(form)).await?))
 }
 
 /// The one place through which an affiliate changes what is kept of them.

@@ -16,7 +16,10 @@ use crate::{
         rules, text,
         time::Time,
     },
-    flows::affiliates::{self as flow, Edit},
+    flows::{
+        affiliates::{self as flow, Edit},
+        payment_details,
+    },
     store::{
         self, audit,
         groups::{self, Group},
@@ -144,7 +147,7 @@ async fn page(app: &App, me: &Caller, id: AffiliateId, tab: &'static str, form: 
         tab,
         sums: queue::sums(&mut tx, program, Some(id)).await?,
         has_account: roster::has_account(&mut tx, id).await?,
-        payment_details: details.payment_details,
+        payment_details: opened(&app, id, details.sealed_details.as_deref())?,
         commissions: Vec::new(),
         links: Vec::new(),
         customers: Vec::new(),
@@ -213,6 +216,10 @@ struct EditPage {
     form: Form,
 }
 
+fn opened(app: &App, id: AffiliateId, sealed: Option<&str>) -> Result<Option<String>, Failure> {
+    Ok(sealed.map(|sealed| payment_details::open(&app.secret, id, sealed)).transpose()?)
+}
+
 pub async fn edit(
     me: ManagesAffiliates,
     State(app): State<App>,
@@ -227,7 +234,7 @@ pub async fn edit(
         ("email", &line.email),
         ("referralCode", &line.code),
         ("paymentMethod", line.payment_method.map_or("", PaymentMethod::as_str)),
-        ("paymentDetails", details.payment_details.as_deref().unwrap_or_default()),
+        ("paymentDetails", &opened(&app, id, details.sealed_details.as_deref())?.unwrap_or_default()),
     ]);
     Ok(Reply::page(EditPage { slug: me.program.slug.clone(), id, name: line.name, form }))
 }

@@ -23,10 +23,8 @@ use crate::{
         text,
         time::Time,
     },
-    flows::{
-        Refusal,
-        payouts::{self as flow},
-    },
+    flows::{Refusal, payment_details, payouts as flow},
+    secret::SecretKey,
     store::{
         Error, Tx, audit,
         payout_lines::{self, Held, Line},
@@ -106,8 +104,9 @@ pub struct LineRow {
 }
 
 impl LineRow {
-    fn new(line: Line, currency: Currency) -> Self {
-        Self { amount: currency.of(line.amount_minor), details: payment::masked(&line.details), line }
+    fn new(line: Line, secret: &SecretKey, currency: Currency) -> Result<Self, Error> {
+        let details = payment_details::open(secret, line.affiliate_id, &line.sealed_details)?;
+        Ok(Self { amount: currency.of(line.amount_minor), details: payment::masked(&details), line })
     }
 }
 
@@ -172,11 +171,12 @@ pub async fn show(
         None => Id::new(0),
     };
     let mut tx = app.db.read().await?;
-    Ok(Reply::page(page(&mut tx, &me, id, above, Form::default(), Vec::new()).await?))
+    Ok(Reply::page(page(&mut tx, &app.secret, &me, id, above, Form::default(), Vec::new()).await?))
 }
 
 async fn page(
     tx: &mut Tx,
+    secret: &SecretKey,
     me: &Caller,
     id: PayoutId,
     above: PayoutLineId,
@@ -190,12 +190,13 @@ async fn page(
     let next = lines.last().map(|line| line.id).filter(|_| is_full);
     let settings = payouts::settings(tx, program.id).await?;
     let may_pay = me.grants.allow(Permission::Payouts);
-    let files = if may_pay && above == Id::new(0) { files(tx, program, &run, &settings).await? } else { Vec::new() };
+    let files =
+        if may_pay && above == Id::new(0) { files(tx, secret, program, &run, &settings).await? } else { Vec::new() };
     Ok(Show {
         slug: program.slug.clone(),
         amount: program.currency.of(run.amount_minor),
         counts: payout_lines::counts(tx, id).await?,
-        rows: lines.into_iter().map(|line| LineRow::new(line, program.currency)).collect(),
+        rows: lines.into_iter().map(|line| LineRow::new(line, secret, program.currency)).collect::<Result<_, _>>()?,
         next,
         is_first: above == Id::new(0),
         files,
@@ -232,36 +233,53 @@ async fn events(tx: &mut Tx, me: &Caller, id: PayoutId) -> Result<Vec<Event>, Fa
     Ok(events)
 }
 
-/// The run's lines that still are to be paid or were, with their ids as files carry them.
-async fn carried(tx: &mut Tx, run: &Payout) -> Result<Vec<(String, Line)>, Error> {
+/// A line with what files say of it.
+struct Carried {
+    /// As files carry it.
+    id: String,
+    details: String,
+    line: Line,
+}
+
+/// The run's lines that still are to be paid or were.
+async fn carried(tx: &mut Tx, secret: &SecretKey, run: &Payout) -> Result<Vec<Carried>, Error> {
     let (mut all, mut above) = (Vec::new(), Id::new(0));
     loop {
         let lines = payout_lines::all(tx, run.id, None, above, 500).await?;
         let Some(last) = lines.last() else { return Ok(all) };
         above = last.id;
         let meant = lines.into_iter().filter(|line| matches!(line.status, LineStatus::Open | LineStatus::Paid));
-        all.extend(meant.map(|line| (line.id.to_string(), line)));
+        for line in meant {
+            let details = payment_details::open(secret, line.affiliate_id, &line.sealed_details)?;
+            all.push(Carried { id: line.id.to_string(), details, line });
+        }
     }
 }
 
-fn file_lines(lines: &[(String, Line)]) -> Vec<payout_files::Line<'_>> {
-    let line = |(id, line)| {
-        let (id, line): (&String, &Line) = (id, line);
-        payout_files::Line {
+fn file_lines(lines: &[Carried]) -> Vec<payout_files::Line<'_>> {
+    let mut all = Vec::new();
+    for Carried { id, details, line } in lines {
+        all.push(payout_files::Line {
             id,
             name: &line.name,
             email: &line.email,
             method: line.method,
-            details: &line.details,
+            details,
             amount: line.amount_minor,
             note: "",
-        }
-    };
-    lines.iter().map(|(id, it)| line((id, it))).collect()
+        });
+    }
+    all
 }
 
-async fn files(tx: &mut Tx, program: &Program, run: &Payout, settings: &Settings) -> Result<Vec<FileRow>, Error> {
-    let (lines, id) = (carried(tx, run).await?, run.id.to_string());
+async fn files(
+    tx: &mut Tx,
+    secret: &SecretKey,
+    program: &Program,
+    run: &Payout,
+    settings: &Settings,
+) -> Result<Vec<FileRow>, Error> {
+    let (lines, id) = (carried(tx, secret, run).await?, run.id.to_string());
     let lines = file_lines(&lines);
     let whole = payout_files::Run {
         program: &program.name,
@@ -296,7 +314,7 @@ pub async fn file(
             let unknown = || Refusal::NotFound("file");
             let run = payouts::by_id(tx, program.id, id).await?.ok_or_else(unknown)?;
             let settings = payouts::settings(tx, program.id).await?;
-            let (lines, id) = (carried(tx, &run).await?, run.id.to_string());
+            let (lines, id) = (carried(tx, &act.secret, &run).await?, run.id.to_string());
             let lines = file_lines(&lines);
             let whole = payout_files::Run {
                 program: &program.name,
@@ -365,7 +383,7 @@ pub async fn decide(
         }
     }
     let mut tx = app.db.read().await?;
-    Ok(Reply::invalid(page(&mut tx, &me, id, Id::new(0), form, Vec::new()).await?))
+    Ok(Reply::invalid(page(&mut tx, &app.secret, &me, id, Id::new(0), form, Vec::new()).await?))
 }
 
 /// `POST /m/{program}/payouts/{id}/results`: what the bank or the provider says came of it.
@@ -380,13 +398,13 @@ pub async fn results(
     let Some(text) = text else {
         form.wrong("file", "must be a CSV file in UTF-8");
         let mut tx = app.db.read().await?;
-        return Ok(Reply::invalid(page(&mut tx, &me, id, Id::new(0), form, Vec::new()).await?));
+        return Ok(Reply::invalid(page(&mut tx, &app.secret, &me, id, Id::new(0), form, Vec::new()).await?));
     };
     let (act, program) = (me.act(&app), Arc::clone(&me.program));
     let done = app.db.write::<_, Refusal, _>(move |tx| {
         Box::pin(async move {
             let run = payouts::by_id(tx, program.id, id).await?.ok_or(Refusal::NotFound("payout"))?;
-            let (lines, shown) = (carried(tx, &run).await?, run.id.to_string());
+            let (lines, shown) = (carried(tx, &act.secret, &run).await?, run.id.to_string());
             let file = file_lines(&lines);
             let whole = payout_files::Run {
                 program: &program.name,
@@ -414,7 +432,7 @@ pub async fn results(
     }
     form.wrong("file", format!("has rows that say nothing that could be used. From the others: {told}"));
     let mut tx = app.db.read().await?;
-    Ok(Reply::invalid(page(&mut tx, &me, id, Id::new(0), form, problems).await?))
+    Ok(Reply::invalid(page(&mut tx, &app.secret, &me, id, Id::new(0), form, problems).await?))
 }
 
 #[derive(Template)]
@@ -435,11 +453,12 @@ pub async fn line(
     PathLine(id): PathLine,
 ) -> Result<Reply, Failure> {
     let mut tx = app.db.read().await?;
-    Ok(Reply::page(line_page(&mut tx, &me, (run, id), Form::default()).await?))
+    Ok(Reply::page(line_page(&mut tx, &app.secret, &me, (run, id), Form::default()).await?))
 }
 
 async fn line_page(
     tx: &mut Tx,
+    secret: &SecretKey,
     me: &Caller,
     (run, id): (PayoutId, PayoutLineId),
     form: Form,
@@ -451,7 +470,7 @@ async fn line_page(
     Ok(ShowLine {
         slug: me.program.slug.clone(),
         held: held.into_iter().map(|held| (held.clone(), currency.of(held.amount_minor))).collect(),
-        row: LineRow::new(found, currency),
+        row: LineRow::new(found, secret, currency)?,
         may_pay: me.grants.allow(Permission::Payouts),
         form,
     })
@@ -489,5 +508,5 @@ pub async fn decide_line(
         }
     }
     let mut tx = app.db.read().await?;
-    Ok(Reply::invalid(line_page(&mut tx, &me, (run, id), form).await?))
+    Ok(Reply::invalid(line_page(&mut tx, &app.secret, &me, (run, id), form).await?))
 }
