@@ -90,7 +90,7 @@ pub enum ProgramCommand {
         #[arg(long, env = "OFFSHOOT_PROGRAM")]
         program: String,
         #[command(flatten)]
-        settings: Change,
+        settings: Box<Change>,
     },
 }
 

@@ -152,6 +152,9 @@ impl Year {
             if day == DAYS - 4 {
                 self.hear_of_payments(tx, &members, start.plus_days(day)).await?;
             }
+            if day == DAYS - 3 {
+                self.have_to_look(tx, &members, start.plus_days(day)).await?;
+            }
             if day % 7 == 6 {
                 self.app.clock.set(start.plus_days(day).plus_seconds(9 * 3_600));
                 self.decide(tx, &mut waiting, day).await?;
@@ -161,7 +164,6 @@ impl Year {
             }
         }
         self.app.clock.set(self.today);
-        self.have_to_look(tx, &members).await?;
         self.settle_statuses(tx, &members).await?;
         self.settle_payouts(tx, &members).await?;
         // Only now, so that nobody is sent a year of mails.

@@ -49,6 +49,11 @@ pub fn day(text: &str, now: Time) -> Result<i64, Issue> {
     Ok(day)
 }
 
+/// A moment of that day which is on it nearly everywhere.
+pub const fn noon(day: i64) -> Time {
+    Time::from_ms(0).plus_days(day).plus_seconds(12 * 3_600)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

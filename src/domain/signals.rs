@@ -86,7 +86,7 @@ impl Signal {
             Kind::OwnEmail => "The affiliate’s own e-mail".into(),
             Kind::PaymentEmail => "The affiliate’s payment e-mail".into(),
             Kind::OwnNetwork => "The affiliate’s own network".into(),
-            Kind::PaidAd => format!("A paid ad ({detail})"),
+            Kind::PaidAd => format!("Paid ad ({detail})"),
             Kind::DisposableEmail => format!("Throwaway e-mail ({detail})"),
             Kind::BannedReferrer => format!("Banned referrer ({detail})"),
             Kind::ManySales => format!("More than {detail} sales an hour"),

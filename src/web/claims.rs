@@ -15,7 +15,7 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        claim::{ANSWER_LENGTH, Status},
+        claim::{self, ANSWER_LENGTH, Status},
         id::{self, ClaimId, CommissionId, Id},
         money::{Currency, Money},
         role::Permission,
@@ -50,15 +50,7 @@ struct Row {
 
 impl Row {
     fn new(claim: Claim, currency: Currency) -> Self {
-        Self { day: claim.day.map(date), amount: claim.amount_minor.map(|minor| currency.of(minor)), claim }
-    }
-
-    fn title(&self) -> String {
-        match (&self.claim.order_id, self.day) {
-            (Some(order), _) => order.clone(),
-            (None, Some(day)) => format!("A sale of {}", day.date()),
-            (None, None) => "A sale".into(),
-        }
+        Self { day: claim.day.map(claim::noon), amount: claim.amount_minor.map(|minor| currency.of(minor)), claim }
     }
 }
 
@@ -128,8 +120,8 @@ impl Show {
         self.row.claim.status == Status::Open
     }
 
-    fn date(day: i64) -> String {
-        date(day).date()
+    fn noon(day: i64) -> Time {
+        claim::noon(day)
     }
 
     fn has_clicks(&self) -> bool {
@@ -143,8 +135,18 @@ impl Show {
     }
 }
 
-fn date(day: i64) -> Time {
-    Time::from_ms(0).plus_days(day)
+/// The ids of what was made on that day, UTC: from the first to before the second.
+fn ids<K>(day: i64) -> (Id<K>, Id<K>) {
+    let begins = |day| Id::first_at(Time::from_ms(0).plus_days(day));
+    (begins(day), begins(day + 1))
+}
+
+/// Each day around that one, also those on which nothing happened.
+async fn days_around(tx: &mut Tx, claim: &Claim, about: i64, now: Time) -> Result<Vec<days::Day>, Failure> {
+    let known = days::of_affiliate(tx, claim.affiliate_id, about - AROUND, about + AROUND).await?;
+    let all = about - AROUND..=(about + AROUND).min(now.day());
+    let day = |day| known.iter().find(|one| one.day == day).copied().unwrap_or(days::Day { day, ..Default::default() });
+    Ok(all.map(day).collect())
 }
 
 async fn found(tx: &mut Tx, me: &Caller, claim: &Claim, sale: Conversion) -> Result<Found, Failure> {
@@ -159,7 +161,7 @@ async fn found(tx: &mut Tx, me: &Caller, claim: &Claim, sale: Conversion) -> Res
     })
 }
 
-async fn page(tx: &mut Tx, me: &Caller, id: ClaimId, form: Option<Form>) -> Result<Show, Failure> {
+async fn page(tx: &mut Tx, me: &Caller, id: ClaimId, form: Option<Form>, now: Time) -> Result<Show, Failure> {
     let (program, currency) = (me.program.id, me.program.currency);
     let claim = claims::by_id(tx, program, id).await?.ok_or_else(|| Failure::not_found("claim"))?;
     let sale = match &claim.order_id {
@@ -173,13 +175,13 @@ async fn page(tx: &mut Tx, me: &Caller, id: ClaimId, form: Option<Form>) -> Resu
     let nobodys = nobodys.filter(|(_, payment)| payment.conversion_id.is_none());
     let mut alike = Vec::new();
     if let (None, Some(day), Some(amount)) = (&sale, claim.day, claim.amount_minor) {
-        let (from, to) = (Id::first_at(date(day)), Id::first_at(date(day + 1)));
+        let (from, to) = ids(day);
         for sale in conversions::alike(tx, program, amount, from, to, ALIKE).await? {
             alike.push(found(tx, me, &claim, sale).await?);
         }
     }
     let about = claim.day.or(sale.as_ref().map(|sale| sale.created_at.day())).unwrap_or(claim.created_at.day());
-    let days = days::of_affiliate(tx, claim.affiliate_id, about - AROUND, about + AROUND).await?;
+    let days = days_around(tx, &claim, about, now).await?;
     let credited = match claim.conversion_id {
         Some(sale) => conversions::by_id(tx, program, sale).await?,
         None => None,
@@ -213,7 +215,7 @@ async fn page(tx: &mut Tx, me: &Caller, id: ClaimId, form: Option<Form>) -> Resu
 
 /// `GET /m/{program}/claims/{id}`
 pub async fn show(me: Reads, State(app): State<App>, PathId(id): PathId<id::Claim>) -> Result<Reply, Failure> {
-    Ok(Reply::page(page(&mut *app.db.read().await?, &me, id, None).await?))
+    Ok(Reply::page(page(&mut *app.db.read().await?, &me, id, None, app.clock.now()).await?))
 }
 
 /// `POST /m/{program}/claims/{id}/acceptance`
@@ -275,5 +277,5 @@ async fn refused(app: &App, me: &Caller, id: ClaimId, mut form: Form, refusal: R
 }
 
 async fn invalid(app: &App, me: &Caller, id: ClaimId, form: Form) -> Result<Reply, Failure> {
-    Ok(Reply::invalid(page(&mut *app.db.read().await?, me, id, Some(form)).await?))
+    Ok(Reply::invalid(page(&mut *app.db.read().await?, me, id, Some(form), app.clock.now()).await?))
 }

@@ -254,7 +254,7 @@ async fn a_commissions_page_says_who_won_and_against_whom() {
     let told = texts(&page, ".timeline li").join("|");
     assert!(told.contains("Visitor clicked the link of ANNA"), "{told}");
     assert!(
-        told.contains("Credited to BEN")
+        told.contains("credited to BEN")
             && told.contains("The coupon SAVE10 decided. A coupon counted before a link: the link was ANNA’s."),
         "{told}"
     );

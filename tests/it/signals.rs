@@ -97,6 +97,11 @@ async fn a_customer_by_the_affiliates_own_address_is_held_told_and_released_by_a
     let of_anna = browser.get(&format!("{HELD}&affiliate={anna}")).await;
     assert_eq!(texts(&of_anna, "tbody tr").len(), 4);
 
+    // Who decides all at once is told what is among them.
+    let newest = site.api.newest_commission(&anna).await;
+    let all = format!("/m/acme/commissions/decision?status=pending&to=approved&all=yes&newest={newest}");
+    assert_eq!(texts(&browser.get(&all).await, ".note.warn p"), ["4 of these are held for review. Look at them first"]);
+
     let id = site.database.number("SELECT id FROM commissions WHERE held_for = 'payment_email'").await;
     let id = offshoot::domain::id::CommissionId::new(id).to_string();
     let path = format!("/m/acme/commissions/{id}");

@@ -35,7 +35,7 @@ struct Row {
 impl Row {
     fn new(claim: Claim, me: &Earner) -> Self {
         Self {
-            day: claim.day.map(|day| Time::from_ms(0).plus_days(day)),
+            day: claim.day.map(claim::noon),
             amount: claim.amount_minor.map(|minor| me.program.currency.of(minor)),
             claim,
         }

@@ -225,9 +225,9 @@ async fn of_sale(
         events.push(Event { at: click.time(), what: format!("Visitor clicked {whose}"), more: None });
     }
     let amount = style.money(currency.of(sale.amount_minor));
-    events.push(Event { at: sale.created_at, what: format!("Sale of {amount} recorded"), more: None });
     let why = attribution::why(sale.attributed_by, &sale.referral_code, came.coupon.as_deref(), others);
-    events.push(Event { at: sale.created_at, what: format!("Credited to {name}"), more: Some(why) });
+    let what = format!("Sale of {amount} recorded, credited to {name}");
+    events.push(Event { at: sale.created_at, what, more: Some(why) });
     let signals = signals::read(found.held_for.as_deref());
     if !signals.is_empty() {
         let words: Vec<_> = signals.iter().map(signals::Signal::in_words).collect();

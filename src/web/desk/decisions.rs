@@ -100,6 +100,22 @@ impl Scope {
         }
         Ok(found)
     }
+
+    /// How many of all that match are held for review, where they would be released unseen.
+    async fn held(&self, tx: &mut Tx, me: &Caller) -> Result<i64, Failure> {
+        let is_seen = self.view.is_held || !matches!(self.view.status, None | Some(Status::Pending));
+        if !self.is_all || self.to == Status::Rejected || is_seen {
+            return Ok(0);
+        }
+        let of = match self.view.only(tx, me).await? {
+            Ok(Only::All) => None,
+            Ok(Only::Affiliate(id)) => Some(id),
+            _ => return Ok(0),
+        };
+        let filter = Filter { status: Some(Status::Pending), only: Only::Held(of) };
+        let most = i64::try_from(MOST).unwrap_or(i64::MAX);
+        Ok(summed(&queue::amounts(tx, me.program.id, filter, self.newest, most).await?).0)
+    }
 }
 
 #[derive(Template)]
@@ -112,6 +128,8 @@ struct Ask {
     rows: Vec<Row>,
     /// How many more there are than rows shown.
     more: i64,
+    /// How many signals hold for review.
+    held: i64,
     title: String,
     back: String,
     /// Other ones match than were shown before.
@@ -140,9 +158,15 @@ impl Ask {
             Status::Paid => format!("Mark {commissions} as paid"),
             to => format!("{} {commissions}", verb(to)),
         };
+        let held = scope.held(tx, me).await?;
         let back = back(me, form.get("back")).unwrap_or_else(|| scope.view.href());
         let more = count - i64::try_from(rows.len()).unwrap_or(0);
-        Ok(Self { scope, form, count, sum: currency.of(sum), rows, more, title, back, has_changed: false })
+        Ok(Self { scope, form, count, sum: currency.of(sum), rows, more, held, title, back, has_changed: false })
+    }
+
+    /// Where those are that signals hold.
+    fn held_at(&self) -> String {
+        View { status: Some(Status::Pending), is_held: true, ..self.scope.view.clone() }.href()
     }
 
     fn is(&self, to: &str) -> bool {
