@@ -1,14 +1,15 @@
 //! Everything of a run's lines as one table, with two empty columns that say what came of each when it is read back.
 
-use super::{Line, Run, table};
-use crate::domain::csv::text;
+use super::{Line, Run};
+use crate::domain::csv::{Table, text};
 
 const COLUMNS: [&str; 12] =
     ["payout", "line", "name", "email", "method", "details", "amount", "currency", "date", "note", "status", "reason"];
 
 pub fn write(run: &Run<'_>, lines: &[&Line<'_>]) -> Vec<u8> {
-    let rows = lines.iter().map(|line| {
-        [
+    let mut table = Table::new(&COLUMNS);
+    for line in lines {
+        table.row(&[
             run.id.to_owned(),
             line.id.to_owned(),
             text(line.name),
@@ -21,7 +22,7 @@ pub fn write(run: &Run<'_>, lines: &[&Line<'_>]) -> Vec<u8> {
             text(line.note),
             String::new(),
             String::new(),
-        ]
-    });
-    table(std::iter::once(COLUMNS.map(str::to_owned)).chain(rows))
+        ]);
+    }
+    table.bytes()
 }

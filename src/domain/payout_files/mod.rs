@@ -187,16 +187,6 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Rows as a file, RFC 4180.
-fn table<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> Vec<u8> {
-    let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    for row in rows {
-        // Into memory, and every row as long as the first: neither can fail.
-        let _ = csv.write_record(&row);
-    }
-    csv.into_inner().unwrap_or_default()
-}
-
 /// On one line, as some readers of CSV take no other.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")

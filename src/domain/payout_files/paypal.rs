@@ -2,10 +2,10 @@
 //! note and wallet.
 //! <https://www.paypal.com/us/cshelp/article/what-format-should-i-use-for-my-payouts-file-ts1535>
 
-use super::{Line, Run, Why, one_line, table};
+use super::{Line, Run, Why, one_line};
 use crate::domain::{
     affiliate::PaymentMethod,
-    csv::{is_formula, text},
+    csv::{Table, is_formula, text},
     money::Currency,
     payout_files::Format,
     text::cut,
@@ -38,14 +38,16 @@ pub fn carries(line: &Line<'_>, currency: Currency) -> Result<(), Why> {
 }
 
 pub fn write(run: &Run<'_>, lines: &[&Line<'_>]) -> Vec<u8> {
-    table(lines.iter().map(|line| {
-        [
+    let mut table = Table::bare();
+    for line in lines {
+        table.row(&[
             line.details.to_owned(),
             run.currency.of(line.amount).to_string(),
             run.currency.code().to_owned(),
             line.id.to_owned(),
             text(cut(&one_line(line.note), LONGEST_NOTE)),
             "PAYPAL".to_owned(),
-        ]
-    }))
+        ]);
+    }
+    table.bytes()
 }

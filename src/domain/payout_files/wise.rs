@@ -2,10 +2,10 @@
 //! Wise asks each recipient for their account by mail.
 //! <https://wise.com/help/articles/2663302/how-do-i-fill-in-my-batch-template>
 
-use super::{Line, Run, Why, one_line, table};
+use super::{Line, Run, Why, one_line};
 use crate::domain::{
     affiliate::PaymentMethod,
-    csv::{is_formula, text},
+    csv::{Table, is_formula, text},
 };
 
 pub const MOST: usize = 1_000;
@@ -30,8 +30,9 @@ pub fn carries(line: &Line<'_>) -> Result<(), Why> {
 }
 
 pub fn write(run: &Run<'_>, lines: &[&Line<'_>]) -> Vec<u8> {
-    let rows = lines.iter().map(|line| {
-        [
+    let mut table = Table::new(&COLUMNS);
+    for line in lines {
+        table.row(&[
             text(&one_line(line.name)),
             line.details.to_owned(),
             line.id.to_owned(),
@@ -41,7 +42,7 @@ pub fn write(run: &Run<'_>, lines: &[&Line<'_>]) -> Vec<u8> {
             run.currency.of(line.amount).to_string(),
             run.currency.code().to_owned(),
             run.currency.code().to_owned(),
-        ]
-    });
-    table(std::iter::once(COLUMNS.map(str::to_owned)).chain(rows))
+        ]);
+    }
+    table.bytes()
 }
