@@ -19,6 +19,8 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 #[path = "bench_pages.rs"]
 mod pages;
+#[path = "bench_payouts.rs"]
+mod payouts;
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
@@ -348,6 +350,7 @@ impl Bench {
             (many.cpu_us / few.cpu_us - 1.0) * 100.0
         );
         self.pages(&engine).await?;
+        self.payouts(&engine).await?;
         let since = Instant::now();
         let checked = self.once(url, &["check-ledger"], "");
         let took = since.elapsed().as_secs_f64();

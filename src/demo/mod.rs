@@ -160,6 +160,7 @@ impl Year {
                 self.decide(tx, &mut waiting, day).await?;
             }
             if payouts::DAYS.contains(&day) {
+                self.app.clock.set(start.plus_days(day).plus_seconds(86_390));
                 self.pay(tx, day).await?;
             }
         }

@@ -228,6 +228,16 @@ pub struct Lines {
     pub cancelled: i64,
 }
 
+/// `28 paid, 1 failed`.
+impl fmt::Display for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all =
+            [(self.open, "on the way"), (self.paid, "paid"), (self.failed, "failed"), (self.cancelled, "cancelled")];
+        let some = all.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
+        f.write_str(&some.collect::<Vec<_>>().join(", "))
+    }
+}
+
 impl Lines {
     /// Where the run stands, as its lines have it.
     pub const fn status(self) -> Status {
@@ -381,6 +391,7 @@ mod tests {
         assert_eq!(Lines { paid: 1, failed: 5, cancelled: 5, ..lines }.status(), Status::Paid);
         assert_eq!(Lines { failed: 1, cancelled: 1, ..lines }.status(), Status::Failed);
         assert_eq!(Lines { cancelled: 1, ..lines }.status(), Status::Cancelled);
+        assert_eq!(Lines { paid: 28, failed: 1, ..lines }.to_string(), "28 paid, 1 failed");
     }
 
     proptest! {

@@ -373,7 +373,7 @@ pub async fn take_results(
             Outcome::Unknown => {}
             Outcome::Paid => paid += decide_each(tx, act, &[line], LineStatus::Paid, None).await?,
             Outcome::Failed(reason) => {
-                failed += decide_each(tx, act, &[line], LineStatus::Failed, Some(reason)).await?
+                failed += decide_each(tx, act, &[line], LineStatus::Failed, Some(reason)).await?;
             }
         }
     }

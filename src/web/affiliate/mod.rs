@@ -57,11 +57,7 @@ pub fn link(app: &App, program: &Program, code: &str) -> String {
 /// A commission as its affiliate sees it.
 pub struct Line {
     pub id: String,
-    pub is_reversal: bool,
-    /// What a refund took back, come back because it failed.
-    pub is_restoration: bool,
-    /// What the merchant entered by hand.
-    pub is_adjustment: bool,
+    pub kind: Kind,
     pub amount: Money,
     pub rate: String,
     pub status: Status,
@@ -83,9 +79,7 @@ impl Line {
         let currency = me.program.currency;
         Self {
             id: found.id.to_string(),
-            is_reversal: found.kind == Kind::Reversal,
-            is_adjustment: found.kind == Kind::Adjustment,
-            is_restoration: found.kind == Kind::Restoration,
+            kind: found.kind,
             amount: currency.of(found.amount_minor),
             rate: rules::in_short(found.explanation.as_deref(), Rate::from_basis_points(found.rate_bps)),
             status: found.status,
@@ -102,13 +96,27 @@ impl Line {
         }
     }
 
+    pub fn is_reversal(&self) -> bool {
+        self.kind == Kind::Reversal
+    }
+
+    /// What a refund took back, come back because it failed.
+    pub fn is_restoration(&self) -> bool {
+        self.kind == Kind::Restoration
+    }
+
+    /// What the merchant entered by hand.
+    pub fn is_adjustment(&self) -> bool {
+        self.kind == Kind::Adjustment
+    }
+
     pub fn is_rejected(&self) -> bool {
         self.status == Status::Rejected
     }
 
     /// What it is called: its order, where it has a number.
     pub fn title(&self) -> String {
-        let nameless = if self.is_adjustment { "Adjustment" } else { "Sale without an order number" };
+        let nameless = if self.is_adjustment() { "Adjustment" } else { "Sale without an order number" };
         self.order.clone().unwrap_or_else(|| nameless.into())
     }
 }

@@ -147,7 +147,7 @@ async fn page(app: &App, me: &Caller, id: AffiliateId, tab: &'static str, form: 
         tab,
         sums: queue::sums(&mut tx, program, Some(id)).await?,
         has_account: roster::has_account(&mut tx, id).await?,
-        payment_details: opened(&app, id, details.sealed_details.as_deref())?,
+        payment_details: opened(app, id, details.sealed_details.as_deref())?,
         commissions: Vec::new(),
         links: Vec::new(),
         customers: Vec::new(),

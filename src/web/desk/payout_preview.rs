@@ -43,10 +43,14 @@ impl Wanted {
         Self { until: get("until"), method: get("method"), without }
     }
 
-    /// # Errors
-    /// What is wrong, by field.
+    /// By the end of today, where no day is named.
+    fn today(self, now: Time) -> Self {
+        Self { until: if self.until.is_empty() { now.date() } else { self.until }, ..self }
+    }
+
+    /// `None` where something is wrong, which the form says.
     fn choice(&self, form: &mut Form, now: Time) -> Option<Choice> {
-        let day = form.read_filled("until", |text| Time::parse_date(text));
+        let day = form.read_filled("until", Time::parse_date);
         let until = form.read("until", |_| until(day, now));
         let method = form.read_filled("method", PaymentMethod::parse);
         let parse = |text: &String| AffiliateId::parse(text).ok();
@@ -104,8 +108,7 @@ pub async fn new(me: Pays, State(app): State<App>, query: Query) -> Result<Reply
     without.dedup();
     let get = |name: &str| query.get(name).unwrap_or_default().to_owned();
     let now = app.clock.now();
-    let day = Some(get("until")).filter(|day| !day.is_empty()).unwrap_or_else(|| now.date());
-    let wanted = Wanted { until: day, ..Wanted::of(get, without) };
+    let wanted = Wanted::of(get, without).today(now);
     let form = Form::of(&[("until", &wanted.until), ("method", &wanted.method)]);
     page(&app, &me, wanted, form).await
 }
@@ -179,7 +182,7 @@ impl Confirm {
 /// `GET /m/{program}/payouts/confirm`: the count and the sum once more, to somebody who proved who they are.
 pub async fn ask(me: Pays, _: Confirmed, State(app): State<App>, query: Query) -> Result<Reply, Failure> {
     let get = |name: &str| query.get(name).unwrap_or_default().to_owned();
-    let wanted = Wanted::of(get, query.all("without").map(str::to_owned).collect());
+    let wanted = Wanted::of(get, query.all("without").map(str::to_owned).collect()).today(app.clock.now());
     // One for each time the page is asked for: sent twice, the form makes one payout.
     let token = hex(&rand::random::<[u8; 16]>());
     asked(&app, &me, wanted, token, false).await
