@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod affiliates;
+pub mod announcements;
 pub mod applications;
 pub mod commissions;
 pub mod conversions;

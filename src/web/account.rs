@@ -55,6 +55,7 @@ fn in_words(kind: Kind) -> &'static str {
     match kind {
         Kind::NewCommission => "When you earn a commission",
         Kind::CommissionRejected => "When a commission of yours is rejected, and why",
+        Kind::RateChanged => "When what you earn is changed",
         Kind::WeeklyDigest => "Once a week: what waits in the programs you work for",
         other => other.as_str(),
     }

@@ -32,6 +32,7 @@ fn in_words(kind: Kind) -> &'static str {
     match kind {
         Kind::NewCommission => "mails about new commissions",
         Kind::CommissionRejected => "mails about rejected commissions",
+        Kind::RateChanged => "mails about changes of what you earn",
         Kind::WeeklyDigest => "weekly summaries",
         _ => "mails like this one",
     }
