@@ -49,6 +49,19 @@ pub async fn announce(tx: &mut Tx, act: &Act, to: Scope, text: &str, starts_at: 
     Ok(())
 }
 
+/// Announces to one of many who are moved at once: the mail is the job's to write.
+///
+/// # Errors
+/// The database's.
+pub async fn announce_later(tx: &mut Tx, act: &Act, to: AffiliateId, text: &str) -> Result<(), Refusal> {
+    if own_since(&rates::of(tx, to).await?, act.now).is_some() {
+        return Ok(());
+    }
+    let id: AnnouncementId = act.id();
+    announcements::create(tx, id, act.program.id, Scope::Affiliate(to), cut(text, LENGTH), act.now).await?;
+    Ok(jobs::enqueue(tx, act.id(), JOB, &id.raw().to_string(), act.now).await?)
+}
+
 /// Writes to the next of those whom it is for; whether there may be more.
 ///
 /// # Errors

@@ -110,6 +110,13 @@ async fn each_change_is_told_to_those_whom_it_touches_and_to_nobody_else() {
     assert!(changes(&anns).await.starts_with("From 1 Mar 2026: “Gold”: 35% of"));
     assert!(!anns.get("/home").await.text.contains("<em>"), "it is inert");
 
+    // Out of the group and back in, one earns something else too.
+    for (to, text) in [("none", "no more “Gold”: 35% of"), (group.as_str(), "“Gold”: 35% of")] {
+        browser.post("/m/acme/affiliates/group", &[("group", to), ("id", &ann), ("id", &ben)]).await;
+        assert_eq!(told(&post).await, ["ann"], "Ben has a rate of his own");
+        assert!(changes(&anns).await.starts_with(&format!("From 1 Mar 2026: {text}")));
+    }
+
     // Ended, which is told too; ending it again is nothing.
     let page = browser.get("/m/acme/rules").await;
     let all = page.text.split("/m/acme/rules/rule_").skip(1);
