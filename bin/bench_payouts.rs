@@ -30,7 +30,7 @@ impl Bench {
         pay_by_mail(engine).await?;
         if let Some(file) = engine.url.strip_prefix("sqlite://") {
             let lite = rusqlite::Connection::open(file)?;
-            lite.busy_timeout(std::time::Duration::from_secs(60))?;
+            lite.busy_timeout(std::time::Duration::from_mins(1))?;
             lite.execute_batch(&owed())?;
         } else {
             let mut pg = PgConnection::connect(&engine.url).await?;

@@ -27,6 +27,7 @@ use crate::{
         rules::{self, Pays, Rule, Sales},
         standing::Move,
         time::Time,
+        volume::{Measure, Span, Step, Tiers},
     },
     flows::{
         Act, Actor, Refusal,
@@ -35,7 +36,7 @@ use crate::{
         applications::{self, NewApplication},
         commissions,
         conversions::{self, Customer, Sale},
-        coupons, invitations,
+        coupons, groups, invitations,
         joining::Who,
         one_time_links, programs,
         refunds::{self, NewRefund},
@@ -149,6 +150,9 @@ impl Year {
             if day == DAYS - 90 {
                 self.pay_better(tx, &mut members).await?;
             }
+            if day == DAYS - 10 {
+                self.pay_by_volume(tx).await?;
+            }
             if day == DAYS - 4 {
                 self.hear_of_payments(tx, &members, start.plus_days(day)).await?;
             }
@@ -175,16 +179,36 @@ impl Year {
         Ok(key.as_str().to_owned())
     }
 
-    /// First orders pay more from now on, and whoever was there first has a coupon.
+    /// First orders pay more from now on, partners more still, and whoever was there first has a coupon.
     async fn pay_better(&mut self, tx: &mut Tx, members: &mut [Member]) -> Result<(), Refusal> {
         let act = self.act();
-        let rule = Rule {
+        self.rule(tx, Rule { sales: Sales::First, ..self.share("First orders", 2_500) }).await?;
+        let partners = groups::create(tx, &act, "Partners").await?;
+        let ids = members.iter().skip(1).step_by(4).map(|member| member.id).collect();
+        groups::assign(tx, &act, ids, Some(partners)).await?;
+        self.rule(tx, Rule { scope: rules::Scope::Group(partners), ..self.share("Partners", 3_000) }).await?;
+        let code = Code::parse("ADA-BREWS").map_err(|issue| Refusal::field("code", issue.0))?;
+        members[0].coupon = Some(coupons::create(tx, &act, members[0].id, &code).await?.code);
+        Ok(())
+    }
+
+    /// Whoever sells much in a month earns more, which is news.
+    async fn pay_by_volume(&mut self, tx: &mut Tx) -> Result<(), Refusal> {
+        let steps = vec![Step { after: 5, pays: 2_200 }, Step { after: 25, pays: 2_400 }];
+        let tiers = Some(Tiers { by: Measure::Count, of: Span::Month, steps });
+        self.rule(tx, Rule { tiers, ..self.share("Volume", 2_000) }).await
+    }
+
+    /// A rule that pays everybody a share of every sale.
+    fn share(&self, name: &str, points: i64) -> Rule {
+        let act = self.act();
+        Rule {
             id: act.id(),
-            name: "First orders".into(),
+            name: name.into(),
             scope: rules::Scope::Everybody,
             products: Vec::new(),
-            sales: Sales::First,
-            pays: Pays::Share(Rate::from_basis_points(2_500)),
+            sales: Sales::All,
+            pays: Pays::Share(Rate::from_basis_points(points)),
             months: None,
             payments: None,
             first_days: None,
@@ -192,13 +216,14 @@ impl Year {
             tiers: None,
             starts_at: act.now,
             ends_at: None,
-        };
-        rule_flow::create(tx, &act, &rule).await?;
+        }
+    }
+
+    async fn rule(&mut self, tx: &mut Tx, rule: Rule) -> Result<(), Refusal> {
+        rule_flow::create(tx, &self.act(), &rule).await?;
         let mut program = program::Program::clone(&self.program);
         program.rules.push(rule);
         self.program = Arc::new(program);
-        let code = Code::parse("ADA-BREWS").map_err(|issue| Refusal::field("code", issue.0))?;
-        members[0].coupon = Some(coupons::create(tx, &act, members[0].id, &code).await?.code);
         Ok(())
     }
 

@@ -32,8 +32,8 @@ words! {
 
 impl Kind {
     /// Those that a person may do without, in the order in which settings show them.
-    pub const OPTIONAL: [Self; 4] =
-        [Self::NewCommission, Self::PayoutPaid, Self::CommissionRejected, Self::WeeklyDigest];
+    pub const OPTIONAL: [Self; 5] =
+        [Self::NewCommission, Self::PayoutPaid, Self::CommissionRejected, Self::RateChanged, Self::WeeklyDigest];
 
     /// Whether it is sent whatever somebody prefers: what was asked for, or what a thief would rather have unsaid.
     pub fn is_essential(self) -> bool {

@@ -304,6 +304,12 @@ impl Rule {
         )
     }
 
+    /// Whether every sale of everybody is priced by it or by what is closer still.
+    pub fn decides_all(&self, at: Time) -> bool {
+        let is_for_all = self.scope == Scope::Everybody && self.products.is_empty() && self.sales == Sales::All;
+        is_for_all && !self.is_for_beginners() && self.is_in_force(at)
+    }
+
     pub const fn is_for_beginners(&self) -> bool {
         self.first_days.is_some() || self.first_sales.is_some()
     }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    Act, Actor, Change, Refusal,
+    Act, Actor, Change, Refusal, announcements,
     mails::{self, NewMail},
     payment_details,
 };
@@ -14,6 +14,7 @@ use crate::{
         email::Email,
         id::AffiliateId,
         message::Kind,
+        rules::Scope,
         standing::{Facts, Move, Standing},
         time::Time,
     },
@@ -196,11 +197,13 @@ pub async fn set_rate(tx: &mut Tx, act: &Act, id: AffiliateId, new: OwnRate) -> 
     let after = serde_json::json!({ "rate": at(&[new]), "from": new.starts_at.date() }).to_string();
     rates::set(tx, id, new).await?;
     let change = Change { before: Some(&before), after: Some(&after), reason: None };
-    let row = act.deed(tx, "affiliate.rate_changed", id, change).await?;
-    if at(&own) != at(&[new]) {
-        mails::enqueue_for_affiliate(tx, act, id, Kind::RateChanged, row.raw()).await?;
+    act.audit(tx, "affiliate.rate_changed", id, change).await?;
+    if at(&own) == at(&[new]) {
+        return Ok(());
     }
-    Ok(())
+    let whose = if new.rate.is_some() { "your own rate" } else { "the program’s rate" };
+    let text = format!("{} of each sale, {whose}", at(&[new]));
+    announcements::announce(tx, act, Scope::Affiliate(id), &text, new.starts_at).await
 }
 
 /// Writes down that a merchant looks at the affiliate's own pages.

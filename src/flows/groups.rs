@@ -1,10 +1,10 @@
 //! Groups of affiliates being made and named, and affiliates being put into them.
 
-use super::{Act, Change, Refusal};
+use super::{Act, Change, Refusal, announcements};
 use crate::{
     domain::{
         id::{AffiliateId, GroupId, ProgramId},
-        rules::Scope,
+        rules::{Rule, Scope},
     },
     store::{
         Tx, affiliates,
@@ -64,9 +64,7 @@ pub async fn set_archived(tx: &mut Tx, act: &Act, id: GroupId, is_archived: bool
     if group.archived_at.is_some() == is_archived {
         return Ok(group);
     }
-    let holds = |rule: &crate::domain::rules::Rule| {
-        rule.scope == Scope::Group(id) && rule.ends_at.is_none_or(|end| end > act.now)
-    };
+    let holds = |rule: &Rule| rule.scope == Scope::Group(id) && rule.ends_at.is_none_or(|end| end > act.now);
     if is_archived && group.members > 0 {
         return Err(Refusal::field("group", "has affiliates: move them to another group first"));
     }
@@ -120,12 +118,30 @@ pub async fn assign(tx: &mut Tx, act: &Act, mut ids: Vec<AffiliateId>, to: Optio
         Some(group) => Some(in_use(tx, program, group).await?.name),
         None => None,
     };
+    let rules = rules::of(tx, program).await?;
     for (id, from) in &moving {
         groups::assign(tx, *id, from.as_ref().map(|group| group.id), to).await?;
         let told = |name: Option<&str>| serde_json::json!({ "group": name }).to_string();
         let (before, after) = (told(from.as_ref().map(|group| group.name.as_str())), told(name.as_deref()));
         let change = Change { before: Some(&before), after: Some(&after), reason: None };
         act.audit(tx, "affiliate.group_changed", *id, change).await?;
+        let text = moved(&rules, act, from.as_ref().map(|group| group.id), to);
+        if !text.is_empty() {
+            announcements::announce_later(tx, act, *id, &text).await?;
+        }
     }
     Ok(moving.len())
+}
+
+/// What the move changes of what an affiliate earns, who does not know of groups: the rules that hold for them from
+/// now on, and those that do not any more.
+fn moved(rules: &[Rule], act: &Act, from: Option<GroupId>, to: Option<GroupId>) -> String {
+    let of = |group: Option<GroupId>| {
+        let is_its = move |rule: &&Rule| group.is_some_and(|group| rule.scope == Scope::Group(group));
+        rules.iter().filter(is_its).filter(|rule| rule.is_in_force(act.now))
+    };
+    let told = |rule: &Rule| format!("“{}”: {}", rule.name, rule.in_words(act.program.currency));
+    let begins = of(to).map(told);
+    let ends = of(from).map(|rule| format!("no more {}", told(rule)));
+    begins.chain(ends).collect::<Vec<_>>().join("; ")
 }

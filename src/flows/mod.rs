@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod adjustments;
 pub mod affiliates;
+pub mod announcements;
 pub mod applications;
 pub mod claims;
 pub mod commissions;

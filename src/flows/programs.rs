@@ -1,6 +1,6 @@
 //! Programs and their keys being made and changed.
 
-use super::{Act, Change, Refusal};
+use super::{Act, Change, Refusal, announcements};
 use crate::{
     domain::{
         attribution::Touch,
@@ -9,6 +9,7 @@ use crate::{
         money::Currency,
         program::{DEFAULT_ATTRIBUTION_DAYS, DEFAULT_RATE, Difference, Program, differences},
         role::Role,
+        rules,
         signals::Settings,
         time::Time,
         volume::Caps,
@@ -29,20 +30,38 @@ pub async fn create(tx: &mut Tx, act: &Act, owner: AccountId) -> Result<(), Refu
     Ok(act.audit(tx, "program.created", act.program.id, Change::default()).await?)
 }
 
-/// Stores the settings of `after`, a changed copy of `act.program`; what differs.
+/// Stores the settings of `program`, a changed copy of `act.program`; what differs.
 ///
 /// # Errors
 /// The database's.
-pub async fn change(tx: &mut Tx, act: &Act, after: &Program) -> Result<Vec<Difference>, Refusal> {
-    let differences = differences(&act.program, after);
+pub async fn change(tx: &mut Tx, act: &Act, program: &Program) -> Result<Vec<Difference>, Refusal> {
+    let differences = differences(&act.program, program);
     if differences.is_empty() {
         return Ok(differences);
     }
-    programs::update(tx, after, act.now).await?;
+    programs::update(tx, program, act.now).await?;
     let (before, after) = Difference::in_words(&differences);
     let change = Change { before: Some(&before), after: Some(&after), reason: None };
     act.audit(tx, "program.changed", act.program.id, change).await?;
+    announce(tx, act, program).await?;
     Ok(differences)
+}
+
+/// Tells affiliates where they earn something else from now on. A rule for every sale of everybody stands before the
+/// program's rate, which touches nobody then.
+async fn announce(tx: &mut Tx, act: &Act, after: &Program) -> Result<(), Refusal> {
+    let (before, currency) = (&act.program, after.currency);
+    let mut told = Vec::new();
+    if before.rate != after.rate && !before.rules.iter().any(|rule| rule.decides_all(act.now)) {
+        told.push(format!("{} of each sale instead of {}", after.rate, before.rate));
+    }
+    if before.caps != after.caps {
+        told.push(format!("{} instead of {}", after.caps.in_words(currency), before.caps.in_words(currency)));
+    }
+    if told.is_empty() {
+        return Ok(());
+    }
+    announcements::announce(tx, act, rules::Scope::Everybody, &told.join("; "), act.now).await
 }
 
 /// Makes a key; the secret is shown once, here.

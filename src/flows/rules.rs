@@ -1,6 +1,7 @@
-//! Rules of what sales earn being added and ended. The past stays as it was.
+//! Rules of what sales earn being added and ended, which is announced to those whom it touches. The past stays as
+//! it was.
 
-use super::{Act, Change, Refusal, groups};
+use super::{Act, Change, Refusal, announcements, groups};
 use crate::{
     domain::{
         id::RuleId,
@@ -31,7 +32,9 @@ pub async fn create(tx: &mut Tx, act: &Act, rule: &Rule) -> Result<(), Refusal> 
     }
     rules::create(tx, program, rule).await?;
     let after = rule.in_words(act.program.currency);
-    Ok(act.audit(tx, "rule.created", rule.id, Change { after: Some(&after), ..Change::default() }).await?)
+    act.audit(tx, "rule.created", rule.id, Change { after: Some(&after), ..Change::default() }).await?;
+    let text = format!("“{}”: {after}", rule.name);
+    announcements::announce(tx, act, rule.scope, &text, rule.starts_at).await
 }
 
 /// Ends the rule now. One that has ended stays so.
@@ -44,6 +47,10 @@ pub async fn end(tx: &mut Tx, act: &Act, id: RuleId) -> Result<Rule, Refusal> {
     if rules::end(tx, act.program.id, id, act.now).await? {
         let before = rule.in_words(act.program.currency);
         act.audit(tx, "rule.ended", id, Change { before: Some(&before), ..Change::default() }).await?;
+        let ends = if rule.starts_at > act.now { "does not begin after all" } else { "has ended" };
+        let text = format!("“{}” {ends}: {before}", rule.name);
+        // Shown for as long as what it takes back.
+        announcements::announce(tx, act, rule.scope, &text, rule.starts_at.max(act.now)).await?;
     }
     Ok(rule)
 }

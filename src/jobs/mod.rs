@@ -177,6 +177,21 @@ async fn attempt(app: &App, job: &Job) -> Result<(), Error> {
                 })
                 .await
         }
+        flows::announcements::JOB => {
+            let raw = job.key.parse().map_err(|_| Error::Corrupt(format!("announcement job {}", job.key)))?;
+            let ids = Arc::clone(&app.ids);
+            app.db
+                .write(move |tx| {
+                    Box::pin(async move {
+                        if flows::announcements::tell(tx, &ids, now, Id::new(raw)).await? {
+                            jobs::run_again_at(tx, id, now).await
+                        } else {
+                            jobs::done(tx, id).await
+                        }
+                    })
+                })
+                .await
+        }
         flows::mails::JOB => {
             let raw = job.key.parse().map_err(|_| Error::Corrupt(format!("mail job {}", job.key)))?;
             let mail = MailId::new(raw);

@@ -31,7 +31,7 @@ use crate::{
         Tx,
         accounts::{self, Account},
         affiliates::{self, Summary},
-        audit, claims, commissions,
+        announcements, audit, claims, commissions,
         mail_preferences::{self, Recipient},
         mails::Mail,
         one_time_links::{self as links, Link, LinkId},
@@ -290,17 +290,14 @@ impl<'a> Composing<'a> {
         Ok(message.write()?)
     }
 
-    /// The cause is the audit row of the change, which tells from when.
+    /// The cause is the notice of an announcement.
     async fn rate_changed(&self, tx: &mut Tx) -> Result<Written, Stop> {
-        const NO_RATE: Stop = Stop::Dropped("there is no such rate");
-        let deed = audit::by_id(tx, Id::new(self.mail.cause_id)).await?.ok_or(NO_RATE)?;
-        let told: serde_json::Value =
-            serde_json::from_str(deed.after.as_deref().unwrap_or_default()).unwrap_or_default();
-        let (Some(rate), Some(from)) = (told["rate"].as_str(), told["from"].as_str()) else { return Err(NO_RATE) };
+        let found = announcements::of_notice(tx, Id::new(self.mail.cause_id)).await?;
+        let found = found.ok_or(Stop::Dropped("there is no such announcement"))?;
         let message = RateChanged {
             shell: self.shell.clone(),
-            rate: Line::new(rate),
-            from: Line::new(from),
+            text: Words::new(&found.text),
+            from: Line::new(&found.starts_at.date()),
             home: self.at("home")?,
         };
         Ok(message.write()?)

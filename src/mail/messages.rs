@@ -127,7 +127,7 @@ messages! {
         is_on: bool, account: Url,
     }
     RateChanged("mail/rate_changed.subject", "mail/rate_changed.txt", "mail/rate_changed.html") {
-        rate: Line, from: Line, home: Url,
+        text: Option<Words>, from: Line, home: Url,
     }
     /// What waits in a program, for those who may do something about it.
     WeeklyDigest("mail/weekly_digest.subject", "mail/weekly_digest.txt", "mail/weekly_digest.html") {

@@ -7,6 +7,7 @@
 
 pub mod accounts;
 pub mod affiliates;
+pub mod announcements;
 pub mod applications;
 pub mod audit;
 pub mod claims;

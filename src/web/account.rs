@@ -56,6 +56,7 @@ fn in_words(kind: Kind) -> &'static str {
         Kind::NewCommission => "When you earn a commission",
         Kind::CommissionRejected => "When a commission of yours is rejected, and why",
         Kind::PayoutPaid => "When you are paid",
+        Kind::RateChanged => "When what you earn is changed",
         Kind::WeeklyDigest => "Once a week: what waits in the programs you work for",
         other => other.as_str(),
     }

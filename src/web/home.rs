@@ -28,6 +28,7 @@ use crate::{
         rules,
         time::Time,
     },
+    flows::announcements,
     store::{
         earnings::{self, Day, Standing},
         groups, payouts as stored, rates,
@@ -64,6 +65,8 @@ struct Home {
     window: i64,
     /// What else they earn by, the closest first.
     rules: Vec<rules::Told>,
+    /// What has changed of it lately, or will.
+    changes: Vec<announcements::Told>,
     /// How much they earn at most, where the program says so.
     caps: Option<String>,
     /// How a sale is credited.
@@ -153,6 +156,7 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
     let whose = (me.affiliate, group);
     let needs = rules::Needs::of(&me.program.rules, me.program.caps, whose, now);
     let so_far = volume::so_far(&mut tx, me.affiliate, needs, now, Hold::Loosely).await?;
+    let changes = announcements::shown_to(&mut tx, me.program.id, whose, &own, now).await?;
     drop(tx);
 
     let mut activity: Vec<(Time, Event)> = Vec::new();
@@ -182,6 +186,7 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
         rate: rate_at(me.program.rate, &own, now).to_string(),
         since: own_since(&own, now),
         window: me.program.attribution_days,
+        changes,
         rules: rules::told_to(&me.program.rules, whose, own_since(&own, now).is_some(), so_far, now, currency),
         caps: Some(me.program.caps).filter(|caps| !caps.is_none()).map(|caps| caps.in_words(currency)),
         terms: me.program.terms().in_words(),

@@ -89,7 +89,9 @@ struct Index {
 impl Index {
     /// Whether what few need is filled in.
     fn is_advanced(&self) -> bool {
-        ["first_days", "first_sales", "tiers_by", "tiers"].iter().any(|field| self.form.filled(field).is_some())
+        ["months", "payments", "first_days", "first_sales", "tiers_by", "tiers"]
+            .iter()
+            .any(|field| self.form.filled(field).is_some())
     }
 }
 

@@ -33,6 +33,7 @@ fn in_words(kind: Kind) -> &'static str {
         Kind::NewCommission => "mails about new commissions",
         Kind::CommissionRejected => "mails about rejected commissions",
         Kind::PayoutPaid => "mails about payments",
+        Kind::RateChanged => "mails about changes of what you earn",
         Kind::WeeklyDigest => "weekly summaries",
         _ => "mails like this one",
     }

@@ -9,6 +9,7 @@ mod affiliate_changes;
 mod affiliate_pages;
 mod affiliate_statements;
 mod affiliates;
+mod announcements;
 mod attribution;
 mod authorisation;
 mod bodies;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::Site;
 
-/// An affiliate who is paid by PayPal.
+/// An affiliate who is paid by `PayPal`.
 async fn paid(site: &Site, code: &str) -> String {
     let id = site.affiliate(code).await;
     let by = json!({ "paymentMethod": "paypal", "paymentDetails": format!("{code}@example.com") });
