@@ -6,7 +6,7 @@ use crate::{
         attribution::{self, Attribution, Bound, By, Click, Evidence, Named},
         code::Code,
         commission::{Entry, Kind, Status},
-        id::{ClickId, ConversionId, Id},
+        id::{ClickId, CommissionId, ConversionId, Id},
         key::hex,
         message,
         money::Money,
@@ -75,6 +75,8 @@ pub struct New {
     earning: Earning,
     customer: Option<Known>,
     is_repeat: bool,
+    /// Whether the affiliate has an account to be told by.
+    has_account: bool,
 }
 
 /// What recording the sale would do. Writes nothing.
@@ -133,6 +135,7 @@ async fn weigh(tx: &mut Tx, act: &Act, sale: &Sale, hold: Hold) -> Result<Decide
     };
     let rates = rules::Rates { program: act.program.rate, own: &own, caps: act.program.caps };
     let (is_repeat, earning) = (facts.is_repeat(), rules::earn(rates, &act.program.rules, facts));
+    let has_account = credit.to.own.account_email.is_some();
     let conversion = Conversion {
         id,
         affiliate_id: credit.to.affiliate,
@@ -146,7 +149,7 @@ async fn weigh(tx: &mut Tx, act: &Act, sale: &Sale, hold: Hold) -> Result<Decide
         refunded_minor: 0,
         created_at: at,
     };
-    Ok(Decided::New(Box::new(New { conversion, signals, earning, customer, is_repeat })))
+    Ok(Decided::New(Box::new(New { conversion, signals, earning, customer, is_repeat, has_account })))
 }
 
 fn buyer(known: &Known) -> rules::Customer {
@@ -237,10 +240,11 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
     if let Some(keys) = &keys {
         customers::lock(tx, act.program.id, keys).await?;
     }
-    let New { conversion, signals, earning, customer, is_repeat } = match weigh(tx, act, &sale, Hold::Fast).await? {
-        Decided::Known(known) => return Ok((known, false)),
-        Decided::New(new) => *new,
-    };
+    let New { conversion, signals, earning, customer, is_repeat, has_account } =
+        match weigh(tx, act, &sale, Hold::Fast).await? {
+            Decided::Known(known) => return Ok((known, false)),
+            Decided::New(new) => *new,
+        };
     let customer_id = match keys {
         Some(keys) => Some(bought(tx, act, &conversion, &keys, customer).await?),
         None => None,
@@ -264,7 +268,11 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
         let known = known.ok_or(Refusal::NotFound("conversion"))?;
         return same_again(tx, act, &sale, known).await.map(|known| (known, false));
     }
-    earn(tx, act, &row.conversion, &earning, &signals).await?;
+    let commission = earn(tx, act, &row.conversion, &earning, &signals).await?;
+    if has_account && row.conversion.commission_minor > 0 {
+        let (affiliate, kind) = (row.conversion.affiliate_id, message::Kind::NewCommission);
+        mails::enqueue_for_affiliate(tx, act, affiliate, kind, commission.raw()).await?;
+    }
     Ok((row.conversion, true))
 }
 
@@ -293,7 +301,13 @@ async fn bought(
     Ok(id)
 }
 
-async fn earn(tx: &mut Tx, act: &Act, sale: &Conversion, earning: &Earning, signals: &[Signal]) -> Result<(), Refusal> {
+async fn earn(
+    tx: &mut Tx,
+    act: &Act,
+    sale: &Conversion,
+    earning: &Earning,
+    signals: &[Signal],
+) -> Result<CommissionId, Refusal> {
     let commission = NewCommission {
         id: act.id(),
         program: act.program.id,
@@ -324,11 +338,7 @@ async fn earn(tx: &mut Tx, act: &Act, sale: &Conversion, earning: &Earning, sign
     ledger::post(tx, &entry).await?;
     let day = sale.id.time().day();
     totals::count_conversion(tx, sale.affiliate_id, day, sale.amount_minor, sale.commission_minor).await?;
-    if sale.commission_minor > 0 {
-        let (kind, cause) = (message::Kind::NewCommission, commission.id.raw());
-        mails::enqueue_for_affiliate(tx, act, sale.affiliate_id, kind, cause).await?;
-    }
-    Ok(())
+    Ok(commission.id)
 }
 
 /// The recorded order, if what came now is that same sale: whatever has become of affiliate or click since.

@@ -150,6 +150,7 @@ pub async fn make(
 async fn hold(tx: &mut Tx, act: &Act, choice: &Choice, run: PayoutId) -> Result<Sum, Refusal> {
     let program = act.program.id;
     let settings = payouts::settings(tx, program).await?;
+    payout_lines::lock_payable(tx, program, choice.until).await?;
     let (mut sum, mut above) = (Sum::default(), Id::new(0));
     loop {
         let found = payouts::candidates(tx, program, (Time::from_ms(0), choice.until), above, STEP).await?;
@@ -199,6 +200,7 @@ pub async fn decide_line(
     payouts::lock(tx, act.program.id).await?;
     let line = payout_lines::by_id(tx, act.program.id, id).await?.filter(|line| line.payout_id == run);
     let line = line.ok_or_else(unknown)?;
+    payout_lines::lock_held(tx, run, Some(id)).await?;
     if decide_each(tx, act, std::slice::from_ref(&line), wanted, reason).await? == 0 {
         return Ok(line);
     }
@@ -228,6 +230,7 @@ pub async fn decide_all(
         act.audit(tx, "payout.cancelled", run, Change { reason, ..Change::default() }).await?;
         return payouts::by_id(tx, program, run).await?.ok_or_else(unknown);
     }
+    payout_lines::lock_held(tx, run, None).await?;
     let (mut moved, mut above) = (0, Id::new(0));
     loop {
         let lines = payout_lines::all(tx, run, None, above, LINES).await?;
@@ -265,8 +268,6 @@ async fn decide_each(
     wanted: LineStatus,
     reason: Option<&str>,
 ) -> Result<i64, Refusal> {
-    let ids: Vec<_> = lines.iter().map(|line| line.id).collect();
-    payout_lines::lock_held(tx, &ids).await?;
     let mut moved = 0;
     for line in lines {
         let refused =
@@ -365,6 +366,7 @@ pub async fn take_results(
 ) -> Result<(i64, i64), Refusal> {
     payouts::lock(tx, act.program.id).await?;
     payouts::by_id(tx, act.program.id, run).await?.ok_or(Refusal::NotFound("payout"))?;
+    payout_lines::lock_held(tx, run, None).await?;
     let (mut paid, mut failed) = (0, 0);
     for (id, outcome) in told {
         let line = payout_lines::by_id(tx, act.program.id, *id).await?.filter(|line| line.payout_id == run);

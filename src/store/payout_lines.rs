@@ -3,7 +3,7 @@
 use super::{Error, Tx, execute, fetch_all, fetch_one, fetch_optional, row};
 use crate::domain::{
     affiliate::PaymentMethod,
-    id::{AffiliateId, CommissionId, PayoutId, PayoutLineId, ProgramId},
+    id::{AffiliateId, CommissionId, Id, PayoutId, PayoutLineId, ProgramId},
     payout::{LineStatus, Lines},
     time::Time,
 };
@@ -19,7 +19,8 @@ pub async fn claim(
     execute!(
         tx,
         "UPDATE commissions SET payout_line_id = $4
-         WHERE program_id = $1 AND affiliate_id = $2 AND status = 'approved' AND payout_line_id IS NULL AND payable_at <= $3",
+         WHERE program_id = $1 AND affiliate_id = $2 AND status = 'approved' AND payout_line_id IS NULL
+           AND (payable_at <= $3 OR amount_minor < 0)",
         program,
         affiliate,
         until,
@@ -170,19 +171,29 @@ pub async fn set_status(
     .map(drop)
 }
 
-/// Keeps others from moving what the lines hold until the transaction ends, in the order that everybody keeps to:
-/// commissions, then the totals of their affiliates, each by id.
-pub async fn lock_held(tx: &mut Tx, lines: &[PayoutLineId]) -> Result<(), Error> {
+/// Keeps others from moving what a run holds (or one of its lines, where one is named) until the transaction ends, in
+/// the order that everybody keeps to: commissions, then the totals of their affiliates, each by id.
+pub async fn lock_held(tx: &mut Tx, payout: PayoutId, line: Option<PayoutLineId>) -> Result<(), Error> {
     let Tx::Postgres(pg) = tx else { return Ok(()) };
-    let ids: Vec<i64> = lines.iter().map(|id| id.raw()).collect();
     for sql in [
-        "SELECT id FROM commissions WHERE payout_line_id = ANY($1) ORDER BY id FOR NO KEY UPDATE",
-        "SELECT affiliate_id FROM affiliate_totals
-         WHERE affiliate_id IN (SELECT affiliate_id FROM payout_lines WHERE id = ANY($1))
-         ORDER BY affiliate_id FOR NO KEY UPDATE",
+        "SELECT COUNT(*) FROM (SELECT id FROM commissions WHERE payout_line_id IN
+           (SELECT id FROM payout_lines WHERE payout_id = $1 AND ($2 = 0 OR id = $2)) ORDER BY id FOR NO KEY UPDATE) held",
+        "SELECT COUNT(*) FROM (SELECT affiliate_id FROM affiliate_totals WHERE affiliate_id IN
+           (SELECT affiliate_id FROM payout_lines WHERE payout_id = $1 AND ($2 = 0 OR id = $2))
+         ORDER BY affiliate_id FOR NO KEY UPDATE) held",
     ] {
-        sqlx::query(sql).bind(&ids).execute(pg.raw()).await?;
+        sqlx::query(sql).bind(payout).bind(line.unwrap_or(Id::new(0))).execute(pg.raw()).await?;
     }
+    Ok(())
+}
+
+/// Keeps others from moving what a run may claim until the transaction ends, in the order that everybody keeps to.
+pub async fn lock_payable(tx: &mut Tx, program: ProgramId, until: Time) -> Result<(), Error> {
+    let Tx::Postgres(pg) = tx else { return Ok(()) };
+    let sql = "SELECT COUNT(*) FROM (SELECT id FROM commissions
+        WHERE program_id = $1 AND status = 'approved' AND payout_line_id IS NULL AND (payable_at <= $2 OR amount_minor < 0)
+        ORDER BY id FOR NO KEY UPDATE) payable";
+    sqlx::query(sql).bind(program).bind(until).execute(pg.raw()).await?;
     Ok(())
 }
 

@@ -121,7 +121,7 @@ impl Candidate {
 }
 
 /// Affiliates above an id with something payable by a moment, in the order of their ids; `since` parts what is new
-/// from what was there.
+/// from what was there. What takes back never waits.
 pub async fn candidates(
     tx: &mut Tx,
     program: ProgramId,
@@ -141,7 +141,7 @@ pub async fn candidates(
                  CAST(SUM(CASE WHEN c.payable_at > $2 AND c.amount_minor < 0 THEN c.amount_minor ELSE 0 END) AS BIGINT) AS reversed_minor
                FROM commissions c
                WHERE c.program_id = $1 AND c.status = 'approved' AND c.payout_line_id IS NULL
-                 AND c.affiliate_id > $4 AND c.payable_at <= $3
+                 AND c.affiliate_id > $4 AND (c.payable_at <= $3 OR c.amount_minor < 0)
                GROUP BY c.affiliate_id ORDER BY c.affiliate_id LIMIT $5) o
          JOIN affiliates a ON a.id = o.affiliate_id ORDER BY o.affiliate_id",
         program,
@@ -291,7 +291,7 @@ pub async fn balance(
         "SELECT t.pending_minor, t.approved_minor, t.paid_minor,
                 CAST(COALESCE((SELECT SUM(c.amount_minor) FROM commissions c
                   WHERE c.program_id = $1 AND c.affiliate_id = $2 AND c.status = 'approved' AND c.payout_line_id IS NULL
-                    AND c.payable_at <= $3), 0) AS BIGINT) AS payable_minor,
+                    AND (c.payable_at <= $3 OR c.amount_minor < 0)), 0) AS BIGINT) AS payable_minor,
                 CAST(COALESCE((SELECT SUM(l.amount_minor) FROM payout_lines l
                   WHERE l.affiliate_id = $2 AND l.status = 'open'), 0) AS BIGINT) AS in_payout_minor
          FROM affiliate_totals t WHERE t.affiliate_id = $2 AND t.program_id = $1",
@@ -308,7 +308,8 @@ pub async fn payable(tx: &mut Tx, program: ProgramId, now: Time) -> Result<(i64,
         (i64, i64),
         tx,
         "SELECT COUNT(DISTINCT affiliate_id), CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) FROM commissions
-         WHERE program_id = $1 AND status = 'approved' AND payout_line_id IS NULL AND payable_at <= $2",
+         WHERE program_id = $1 AND status = 'approved' AND payout_line_id IS NULL
+           AND (payable_at <= $2 OR amount_minor < 0)",
         program,
         now
     )

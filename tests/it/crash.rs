@@ -116,3 +116,64 @@ async fn a_commit_is_on_disk_before_it_is_answered() {
     let expected = if site.database.is_sqlite() { "wal 2" } else { "on" };
     assert_eq!(promise.await.unwrap(), expected);
 }
+
+/// Earns, makes payouts and marks them as paid until the server is gone; the payouts that were answered, and whether
+/// they were answered to be paid.
+async fn pay(api: Api, affiliates: Vec<String>, answered: Arc<Mutex<Vec<(String, bool)>>>) {
+    for round in 0.. {
+        for affiliate in &affiliates {
+            let body = json!({ "amount": 1 + round, "reason": "A bonus" }).to_string();
+            let path = format!("/affiliates/{affiliate}/adjustments");
+            let Ok(adjusted) = api.try_raw(Method::POST, &path, body).await else { return };
+            assert_eq!(adjusted.status, 201, "{adjusted:?}");
+        }
+        let Ok(made) = api.try_raw(Method::POST, "/payouts", "{}").await else { return };
+        assert_eq!(made.status, 201, "{made:?}");
+        let id = made.data()["payout"]["id"].as_str().unwrap().to_owned();
+        answered.lock().await.push((id.clone(), false));
+        let path = format!("/payouts/{id}/status");
+        let Ok(paid) = api.try_raw(Method::POST, &path, r#"{"status":"paid"}"#).await else { return };
+        assert_eq!(paid.status, 200, "{paid:?}");
+        if let Some(last) = answered.lock().await.last_mut() {
+            last.1 = true;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_it_pays_a_payout_is_whole_or_not_there() {
+    let database = Database::new().await;
+    let key = set_up(&database);
+    let mut server = Process::start(&database);
+    let mut affiliates = Vec::new();
+    for number in 0..12 {
+        let id = server.api(&key).affiliate(&format!("PAYEE{number}")).await;
+        let by = json!({ "paymentMethod": "paypal", "paymentDetails": "a@example.com" });
+        assert_eq!(server.api(&key).patch(&format!("/affiliates/{id}"), &by).await.status, 200);
+        affiliates.push(id);
+    }
+    for round in 0..ROUNDS {
+        let answered = Arc::new(Mutex::new(Vec::new()));
+        let worker = tokio::spawn(pay(server.api(&key), affiliates.clone(), Arc::clone(&answered)));
+        while answered.lock().await.len() < 2 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        // Somewhere in the next round.
+        tokio::time::sleep(Duration::from_millis(u64::try_from(round).unwrap() * 17)).await;
+        server.kill();
+        worker.await.unwrap();
+
+        server = Process::start(&database);
+        let api = server.api(&key);
+        for (id, is_paid) in Arc::into_inner(answered).unwrap().into_inner() {
+            let shown = api.get(&format!("/payouts/{id}")).await;
+            assert_eq!(shown.data()["payout"]["lineCount"], 12, "an answered payout is lost: {shown:?}");
+            let status = shown.data()["payout"]["status"].as_str().unwrap();
+            assert!(status == "paid" || !is_paid, "an answered payment is lost: {shown:?}");
+        }
+        // Whatever was in the middle: lines, what they hold, entries and counters agree.
+        printed(&run(&database, &["check-ledger"]));
+        let torn = "SELECT COUNT(*) FROM payouts WHERE line_count <> 12";
+        assert_eq!(database.number(torn).await, 0);
+    }
+}

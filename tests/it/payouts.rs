@@ -164,6 +164,20 @@ async fn who_is_left_out_and_why() {
 }
 
 #[tokio::test]
+async fn what_takes_back_never_waits() {
+    let site = Site::start().await;
+    let one = paid(&site, "one").await;
+    approved(&site, &one, "one", "100.00", "1").await;
+    site.advance_seconds(2 * 86_400);
+    // Recorded after the day that is paid, and still it comes off what is paid.
+    let back = json!({ "amount": -5, "reason": "Paid twice" });
+    assert_eq!(site.api.post(&format!("/affiliates/{one}/adjustments"), &back).await.status, 201);
+    let made = site.api.post("/payouts", &json!({ "until": "2026-03-01" })).await;
+    assert!(made.text.contains(r#""amount":15.00,"lineCount":1"#), "{}", made.text);
+    site.check_ledger().await;
+}
+
+#[tokio::test]
 async fn of_many_at_once_one_is_made_and_of_one_said_many_times_too() {
     let site = Site::start().await;
     for number in 0..5 {
