@@ -36,6 +36,7 @@ use crate::{
         filters,
         form::Form,
         input::{PathId, Query, path_parameter},
+        paper,
         payouts::PathLine,
         reply::Reply,
         shell::Notice,
@@ -454,6 +455,18 @@ pub async fn line(
 ) -> Result<Reply, Failure> {
     let mut tx = app.db.read().await?;
     Ok(Reply::page(line_page(&mut tx, &app.secret, &me, (run, id), Form::default()).await?))
+}
+
+/// `GET /m/{program}/payouts/{id}/lines/{line}/advice.pdf`: as its affiliate gets it.
+pub async fn advice(
+    me: Reads,
+    State(app): State<App>,
+    PathId(run): PathId<id::Payout>,
+    PathLine(id): PathLine,
+) -> Result<Response, Failure> {
+    let found = payout_lines::by_id(&mut *app.db.read().await?, me.program.id, id).await?;
+    let found = found.filter(|line| line.payout_id == run).ok_or_else(|| Failure::not_found("payout line"))?;
+    paper::advice(&app, &me.program, &found).await
 }
 
 async fn line_page(
