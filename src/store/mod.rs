@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod affiliates;
 pub mod applications;
 pub mod audit;
+pub mod books;
 pub mod claims;
 pub mod clicks;
 pub mod codes;

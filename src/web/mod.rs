@@ -159,6 +159,8 @@ pages! {
         .route("/payouts", get(desk::payouts::index).post(desk::payout_preview::create))
         .route("/payouts/new", get(desk::payout_preview::new))
         .route("/payouts/confirm", get(desk::payout_preview::ask))
+        .route("/payouts/reconciliation", get(desk::reconciliation::show))
+        .route("/payouts/years/{year}", get(desk::years::file))
         .route("/payouts/{id}", get(desk::payouts::show))
         .route("/payouts/{id}/status", post(desk::payouts::decide))
         .route("/payouts/{id}/results", post(desk::payouts::results))

@@ -98,6 +98,8 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/payouts", [422, 422, 422, 404, 404]),
     ("GET", "/payouts/new", [200, 200, 200, 404, 404]),
     ("GET", "/payouts/confirm", [303, 303, 303, 404, 404]),
+    ("GET", "/payouts/reconciliation", [200, 200, 200, 200, 200]),
+    ("GET", "/payouts/years/{year}", [200, 200, 200, 404, 404]),
     ("GET", "/payouts/{id}", [200, 200, 200, 200, 200]),
     ("POST", "/payouts/{id}/status", [422, 422, 422, 404, 404]),
     ("POST", "/payouts/{id}/results", [422, 422, 422, 404, 404]),
@@ -206,7 +208,7 @@ async fn ask(site: &Site, browser: &Browser, method: &str, path: &str) -> Answer
         "/m/acme{}",
         path.replace("{part}", "commission")
             .replace("{provider}", "stripe")
-            
+            .replace("{year}", "2026")
             .trim_end_matches('/')
     );
     if path.contains("{id}") {

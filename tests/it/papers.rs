@@ -1,4 +1,4 @@
-//! Paper for both sides, read back by Poppler's `pdftotext`.
+//! Paper for both sides, read back by Poppler's `pdftotext`, and the year's and the whole program's figures.
 
 use std::{io::Write as _, process::Command};
 
@@ -145,4 +145,129 @@ async fn a_statement_and_an_advice_say_on_paper_what_the_pages_say() {
     assert!(!browser.get(&format!("/payouts/{line}")).await.text.contains("advice.pdf"));
     assert_eq!(mara.get(&beside).await.status, 404);
     site.check_ledger().await;
+}
+
+/// A CSV's rows, by a reader that is not ours to write.
+fn table(text: &str) -> Vec<Vec<String>> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
+}
+
+#[tokio::test]
+async fn a_years_totals_are_what_was_paid_and_stayed_paid() {
+    let site = Site::start().await;
+    account(&site, "mara@example.com", true).await;
+    let (anna, ben) = (earner(&site, "anna").await, earner(&site, "ben").await);
+    let hostile = json!({ "name": "=HYPERLINK(\"x\")" });
+    assert_eq!(site.api.patch(&format!("/affiliates/{anna}"), &hostile).await.status, 200);
+    let mara = signed_in(&site, "mara@example.com").await;
+    assert!(!mara.get("/m/acme/payouts").await.text.contains("/payouts/years/"), "nothing was paid yet");
+
+    bonus(&site, &anna, 40, "One").await;
+    pay(&site, &anna).await;
+    bonus(&site, &anna, 2, "Two").await;
+    pay(&site, &anna).await;
+    // Paid without a payout.
+    assert_eq!(site.api.sale("ben", "100.00", "B-1").await.status, 201);
+    let sale = site.api.newest_commission(&ben).await;
+    site.api.decide(&sale, "approved").await;
+    site.api.decide(&sale, "paid").await;
+    // Paid, and it came back.
+    bonus(&site, &ben, 9, "Three").await;
+    let (run, line) = pay(&site, &ben).await;
+    let back = json!({ "status": "failed", "reason": "Returned" });
+    site.api.post(&format!("/payouts/{run}/lines/{line}/status"), &back).await;
+    // And the same again in another year.
+    site.advance_seconds(365 * 86_400);
+    pay(&site, &ben).await;
+
+    let mara = signed_in(&site, "mara@example.com").await;
+    let page = mara.get("/m/acme/payouts").await;
+    assert!(page.text.contains("/payouts/years/2026") && page.text.contains("/payouts/years/2027"), "{}", page.text);
+    let file = mara.get("/m/acme/payouts/years/2026").await;
+    assert_eq!(file.header("content-disposition"), "attachment; filename=\"paid-acme-2026.csv\"");
+    let rows = table(&file.text);
+    let expected = |id: &str, name: &str, email: &str, count: &str, paid: &str| {
+        ["2026", id, name, email, count, paid, "USD"].map(str::to_owned).to_vec()
+    };
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert_eq!(rows[0], expected(&anna, "'=HYPERLINK(\"x\")", &rows[0][3], "2", "42.00"));
+    assert_eq!(rows[1], expected(&ben, &rows[1][2], &rows[1][3], "1", "20.00"));
+    let next = table(&mara.get("/m/acme/payouts/years/2027").await.text);
+    assert_eq!((next.len(), next[0][5].as_str()), (1, "9.00"));
+    assert!(table(&mara.get("/m/acme/payouts/years/2025").await.text).is_empty());
+    assert_eq!(mara.get("/m/acme/payouts/years/2026-03").await.status, 404);
+
+    // What the API says was paid is what the years say.
+    let mut said = 0.0;
+    for id in [&anna, &ben] {
+        said += site.api.get(&format!("/affiliates/{id}/balance")).await.data()["balance"]["paid"].as_f64().unwrap();
+    }
+    assert!((said - 71.0).abs() < 0.001, "{said}");
+    site.check_ledger().await;
+}
+
+#[tokio::test]
+async fn the_books_agree_and_tell_when_they_do_not() {
+    let site = Site::start().await;
+    account(&site, "mara@example.com", true).await;
+    let (anna, ben) = (earner(&site, "anna").await, earner(&site, "ben").await);
+    bonus(&site, &anna, 10, "Old").await;
+    site.advance_seconds(100 * 86_400);
+    for order in ["1", "2", "3"] {
+        assert_eq!(site.api.sale("anna", "100.00", order).await.status, 201);
+        let sale = site.api.newest_commission(&anna).await;
+        site.api.decide(&sale, if order == "2" { "rejected" } else { "approved" }).await;
+        if order == "3" {
+            site.api.decide(&sale, "paid").await;
+        }
+    }
+    site.advance_seconds(40 * 86_400);
+    assert_eq!(site.api.sale("ben", "70.00", "4").await.status, 201);
+    bonus(&site, &ben, 30, "Paid").await;
+    pay(&site, &ben).await;
+    bonus(&site, &ben, 31, "Came back").await;
+    let (run, _) = pay(&site, &ben).await;
+    site.api.post(&format!("/payouts/{run}/status"), &json!({ "status": "cancelled" })).await;
+    let open = site.api.post("/payouts", &json!({ "affiliateIds": [ben] })).await;
+    assert_eq!(open.status, 201, "{open:?}");
+    // Another program's books are its own.
+    let (_, other) = site.another_program("other").await;
+    let stranger = other.affiliate("stranger").await;
+    let gift = json!({ "amount": 1_000, "reason": "Elsewhere" });
+    assert_eq!(other.post(&format!("/affiliates/{stranger}/adjustments"), &gift).await.status, 201);
+
+    let mara = signed_in(&site, "mara@example.com").await;
+    let page = mara.get("/m/acme/payouts/reconciliation").await;
+    assert_eq!(page.status, 200, "{page:?}");
+    let cells: Vec<_> = texts(&page, "[aria-label='What must agree'] tbody td")
+        .iter()
+        .map(|cell| cell.trim().replace('\u{a0}', " "))
+        .collect();
+    let rows: Vec<Vec<&str>> = cells.chunks(5).map(|row| row.iter().map(String::as_str).collect()).collect();
+    assert_eq!(rows[0], ["USD 125.00", "USD 125.00", "USD 125.00", "", "Yes"], "earned in all");
+    assert_eq!(rows[1], ["", "USD 14.00", "USD 14.00", "", "Yes"], "pending");
+    assert_eq!(rows[2], ["", "USD 61.00", "USD 61.00", "", "Yes"], "approved");
+    assert_eq!(rows[3], ["USD 75.00", "USD 75.00", "USD 75.00", "", "Yes"], "owed");
+    assert_eq!(rows[4], ["USD 50.00", "USD 50.00", "USD 50.00", "", "Yes"], "paid");
+    assert_eq!(rows[5], ["USD 30.00", "USD 30.00", "", "USD 30.00", "Yes"], "paid by payouts");
+    assert_eq!(rows[6], ["", "USD 31.00", "", "USD 31.00", "Yes"], "on its way");
+    assert_eq!(rows[7], ["", "USD 92.00", "", "USD 92.00", "Yes"], "all payouts");
+    assert_eq!(rows[8], ["", "USD 92.00", "", "USD 92.00", "Yes"], "their lines");
+    let ages: Vec<_> = texts(&page, "[aria-label='How long it has been owed'] td")
+        .iter()
+        .map(|cell| cell.trim().replace('\u{a0}', " "))
+        .collect();
+    assert_eq!(
+        ages,
+        ["1", "USD 31.00", "1", "USD 20.00", "0", "USD 0.00", "1", "USD 10.00", "3", "USD 61.00"],
+        "{}",
+        page.text
+    );
+
+    // A counter that went astray is seen, and by how much.
+    site.check_ledger().await;
+    site.database.execute("UPDATE affiliate_totals SET approved_minor = approved_minor + 5").await.unwrap();
+    let page = mara.get("/m/acme/payouts/reconciliation").await;
+    assert!(page.text.contains("3 figures do") && page.text.contains("USD\u{a0}0.10 apart"), "{}", page.text);
 }

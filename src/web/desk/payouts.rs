@@ -69,6 +69,8 @@ struct Index {
     on_its_way: Money,
     /// How many affiliates ask to be paid.
     requests: i64,
+    /// In which something was paid, newest first.
+    years: Vec<i16>,
     may_pay: bool,
 }
 
@@ -93,8 +95,9 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
     let on_its_way = currency.of(payouts::open_sum(&mut tx, program).await?);
     let requests = payouts::requests(&mut tx, program).await?;
     let may_pay = me.grants.allow(Permission::Payouts);
+    let years = if may_pay { super::years::years(&mut tx, program).await? } else { Vec::new() };
     let (slug, payable) = (me.program.slug.clone(), currency.of(payable));
-    Ok(Reply::page(Index { slug, rows, offset, total, payable, payable_count, on_its_way, requests, may_pay }))
+    Ok(Reply::page(Index { slug, rows, offset, total, payable, payable_count, on_its_way, requests, years, may_pay }))
 }
 
 /// A line as its run shows it.
