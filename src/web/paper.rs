@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The most movements of a statement, a hundred and some pages; as many commissions are listed one by one on an advice.
-const MOST: i64 = 5_000;
+pub const MOST: i64 = 5_000;
 
 fn reader(of: &Addressee) -> Reader {
     Reader {

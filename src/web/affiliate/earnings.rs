@@ -358,8 +358,8 @@ struct Statement {
     movements: Vec<Moved>,
     is_cut: bool,
     back: String,
-    /// The same as a file, for the address.
-    file: Period,
+    /// The same as a file, where one holds it.
+    file: Option<Period>,
 }
 
 /// `GET /earnings/statement`: one period's movements on paper.
@@ -384,10 +384,10 @@ pub async fn statement(me: Earner, account: SignedIn, State(app): State<App>, qu
         zone: reader.zone.iana_name().unwrap_or("UTC").to_owned(),
         now,
         balance: Balance::new(&sums, me.program.currency),
+        file: (i64::try_from(movements.len()).unwrap_or(i64::MAX) <= paper::MOST).then_some(period),
         movements,
         is_cut,
         back: asked.query(period, ""),
-        file: period,
     };
     Ok(Reply::page(page))
 }
