@@ -6,6 +6,7 @@ use crate::domain::{
     affiliate::PaymentMethod,
     commission::{Entry, Kind, Status},
     id::{AffiliateId, CommissionId, Id, PayoutLineId, ProgramId},
+    locale::NumberStyle,
     time::Time,
 };
 
@@ -38,6 +39,32 @@ pub async fn standing(tx: &mut Tx, program: ProgramId, affiliate: AffiliateId) -
                 t.pending_count, t.approved_count, t.paid_count, t.pending_minor, t.approved_minor, t.paid_minor
          FROM affiliates a JOIN affiliate_totals t ON t.affiliate_id = a.id
          JOIN codes c ON c.affiliate_id = a.id AND c.is_current
+         WHERE a.id = $1 AND a.program_id = $2",
+        affiliate,
+        program
+    )
+}
+
+row! {
+    /// Whom paper is made out to, and how they read: what their account says, where they have one.
+    #[derive(Debug, Clone)]
+    pub struct Addressee {
+        pub name: String,
+        pub email: String,
+        pub code: String,
+        pub created_at: Time,
+        pub number_style: Option<NumberStyle>,
+        pub time_zone: Option<String>,
+    }
+}
+
+pub async fn addressee(tx: &mut Tx, program: ProgramId, affiliate: AffiliateId) -> Result<Option<Addressee>, Error> {
+    fetch_optional!(
+        Addressee,
+        tx,
+        "SELECT a.name, a.email, c.code, a.created_at, p.number_style, p.time_zone
+         FROM affiliates a JOIN codes c ON c.affiliate_id = a.id AND c.is_current
+         LEFT JOIN accounts p ON p.id = a.account_id
          WHERE a.id = $1 AND a.program_id = $2",
         affiliate,
         program
@@ -111,6 +138,8 @@ row! {
         pub order_id: Option<String>,
         pub is_refund: bool,
         pub created_at: Time,
+        /// Of the commission that moved.
+        pub reason: Option<String>,
     }
 }
 
@@ -125,7 +154,7 @@ pub async fn movements(
     fetch_all!(
         Movement,
         tx,
-        "SELECT e.id, e.kind, e.amount_minor, e.commission_id, e.payout_line_id, s.order_id, e.refund_id IS NOT NULL AS is_refund, e.created_at
+        "SELECT e.id, e.kind, e.amount_minor, e.commission_id, e.payout_line_id, s.order_id, e.refund_id IS NOT NULL AS is_refund, e.created_at, c.reason
          FROM ledger_entries e LEFT JOIN commissions c ON c.id = e.commission_id LEFT JOIN conversions s ON s.id = c.conversion_id
          WHERE e.affiliate_id = $1 AND e.id >= $2 AND e.id < $3
            AND ($4 = '' OR e.kind = $4 OR ($4 = 'pay' AND e.kind = 'unpay'))

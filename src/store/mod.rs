@@ -10,6 +10,7 @@ pub mod affiliates;
 pub mod announcements;
 pub mod applications;
 pub mod audit;
+pub mod books;
 pub mod claims;
 pub mod clicks;
 pub mod codes;

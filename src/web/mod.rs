@@ -50,6 +50,7 @@ mod look;
 pub mod menu;
 mod once;
 pub mod openapi;
+mod paper;
 mod payments;
 mod payouts;
 mod program;
@@ -144,6 +145,7 @@ pages! {
         .route("/affiliates/status", get(desk::affiliates::ask).post(desk::affiliates::set))
         .route("/affiliates/group", post(groups::assign))
         .route("/affiliates/{id}", get(desk::affiliate::show))
+        .route("/affiliates/{id}/statement.pdf", get(desk::affiliate::statement))
         .route("/affiliates/{id}/edit", get(desk::affiliate::edit).post(desk::affiliate::update))
         .route("/affiliates/{id}/rates", post(desk::affiliate::set_rate))
         .route("/affiliates/{id}/notes", post(desk::affiliate::note))
@@ -157,11 +159,14 @@ pages! {
         .route("/payouts", get(desk::payouts::index).post(desk::payout_preview::create))
         .route("/payouts/new", get(desk::payout_preview::new))
         .route("/payouts/confirm", get(desk::payout_preview::ask))
+        .route("/payouts/reconciliation", get(desk::reconciliation::show))
+        .route("/payouts/years/{year}", get(desk::years::file))
         .route("/payouts/{id}", get(desk::payouts::show))
         .route("/payouts/{id}/status", post(desk::payouts::decide))
         .route("/payouts/{id}/results", post(desk::payouts::results))
         .route("/payouts/{id}/files/{format}", get(desk::payouts::file))
         .route("/payouts/{id}/lines/{line}", get(desk::payouts::line).post(desk::payouts::decide_line))
+        .route("/payouts/{id}/lines/{line}/advice.pdf", get(desk::payouts::advice))
         .route("/affiliates/{id}/view", post(affiliate::viewing::start))
         .route("/affiliates/{id}/view/end", post(affiliate::viewing::end))
         .route("/claims", get(claims::index))
@@ -224,11 +229,13 @@ fn affiliate() -> Router<App> {
         .route("/earnings", get(earnings::index))
         .route("/earnings.csv", get(earnings::file))
         .route("/earnings/statement", get(earnings::statement))
+        .route("/earnings/statement.pdf", get(earnings::statement_file))
         .route("/earnings/claims", get(claims::index).post(claims::create))
         .route("/earnings/{id}", get(earning::show))
         .route("/payouts", get(payouts::index))
         .route("/payouts/request", post(payouts::ask))
         .route("/payouts/{which}", get(payouts::show))
+        .route("/payouts/{which}/advice.pdf", get(payouts::advice))
         .route("/settings", get(settings::show))
         .route("/settings/payment", get(settings::ask_how).post(settings::pay_by))
         .route("/settings/payment/removal", post(settings::forget_how))

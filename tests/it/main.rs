@@ -42,6 +42,7 @@ mod openapi;
 mod outage;
 mod page_access;
 mod pages;
+mod papers;
 mod payout_files;
 mod payout_pages;
 mod payouts;

@@ -35,6 +35,7 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/affiliates/status", [400, 400, 404, 400, 404]),
     ("POST", "/affiliates/status", [400, 400, 404, 400, 404]),
     ("GET", "/affiliates/{id}", [200, 200, 200, 200, 200]),
+    ("GET", "/affiliates/{id}/statement.pdf", [200, 200, 200, 200, 200]),
     ("GET", "/affiliates/{id}/edit", [200, 200, 404, 200, 404]),
     ("POST", "/affiliates/{id}/edit", [422, 422, 404, 422, 404]),
     ("POST", "/affiliates/{id}/notes", [422, 422, 404, 422, 404]),
@@ -97,12 +98,15 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/payouts", [422, 422, 422, 404, 404]),
     ("GET", "/payouts/new", [200, 200, 200, 404, 404]),
     ("GET", "/payouts/confirm", [303, 303, 303, 404, 404]),
+    ("GET", "/payouts/reconciliation", [200, 200, 200, 200, 200]),
+    ("GET", "/payouts/years/{year}", [200, 200, 200, 404, 404]),
     ("GET", "/payouts/{id}", [200, 200, 200, 200, 200]),
     ("POST", "/payouts/{id}/status", [422, 422, 422, 404, 404]),
     ("POST", "/payouts/{id}/results", [422, 422, 422, 404, 404]),
     ("GET", "/payouts/{id}/files/{format}", [200, 200, 200, 404, 404]),
     ("GET", "/payouts/{id}/lines/{line}", [200, 200, 200, 200, 200]),
     ("POST", "/payouts/{id}/lines/{line}", [422, 422, 422, 404, 404]),
+    ("GET", "/payouts/{id}/lines/{line}/advice.pdf", [200, 200, 200, 200, 200]),
     ("GET", "/audit", [200, 200, 200, 404, 404]),
     ("GET", "/audit/export", [200, 200, 200, 404, 404]),
     ("GET", "/search", [200, 200, 200, 200, 200]),
@@ -202,13 +206,19 @@ async fn ask(site: &Site, browser: &Browser, method: &str, path: &str) -> Answer
     // The program's first page has no slash at its end.
     let mut path = format!(
         "/m/acme{}",
-        path.replace("{part}", "commission").replace("{provider}", "stripe").trim_end_matches('/')
+        path.replace("{part}", "commission")
+            .replace("{provider}", "stripe")
+            .replace("{year}", "2026")
+            .trim_end_matches('/')
     );
     if path.contains("{id}") {
         let id = id(site, path.trim_start_matches("/m/acme")).await;
         if path.contains("{line}") {
             let lines = site.api.get(&format!("/payouts/{id}")).await;
             path = path.replace("{line}", lines.data()["lines"][0]["id"].as_str().unwrap());
+            if path.ends_with("/advice.pdf") {
+                site.api.post(&format!("/payouts/{id}/status"), &json!({ "status": "paid" })).await;
+            }
         }
         path = path.replace("{id}", &id).replace("{format}", "csv");
     }

@@ -104,6 +104,7 @@ const PAGES: &[(&str, &str, Who, &[Data])] = &[
     ("decision-all", "/m/acme/commissions/decision?to=approved&scope=all", Merchant, &[Typical]),
     ("decided", "/m/acme/commissions/decided", Merchant, &[Empty]),
     ("merchant-payouts", "/m/acme/payouts", Merchant, ALWAYS),
+    ("reconciliation", "/m/acme/payouts/reconciliation", Merchant, ALWAYS),
     ("payout-new", "/m/acme/payouts/new", Merchant, ALWAYS),
     ("payout-confirm", "/m/acme/payouts/confirm", Merchant, FULL),
     ("merchant-payout", "/m/acme/payouts/{payout}", Merchant, FULL),

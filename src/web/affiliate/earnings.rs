@@ -19,7 +19,7 @@ use crate::{
         earnings::{self, Movement, Sums},
         ledger::LedgerEntry,
     },
-    web::{csv, earner::Earner, failure::Failure, filters, html::SignedIn, input::Query, reply::Reply},
+    web::{csv, earner::Earner, failure::Failure, filters, html::SignedIn, input::Query, paper, reply::Reply},
 };
 
 const PAGE: i64 = 25;
@@ -358,6 +358,8 @@ struct Statement {
     movements: Vec<Moved>,
     is_cut: bool,
     back: String,
+    /// The same as a file, where one holds it.
+    file: Option<Period>,
 }
 
 /// `GET /earnings/statement`: one period's movements on paper.
@@ -382,9 +384,15 @@ pub async fn statement(me: Earner, account: SignedIn, State(app): State<App>, qu
         zone: reader.zone.iana_name().unwrap_or("UTC").to_owned(),
         now,
         balance: Balance::new(&sums, me.program.currency),
+        file: (i64::try_from(movements.len()).unwrap_or(i64::MAX) <= paper::MOST).then_some(period),
         movements,
         is_cut,
         back: asked.query(period, ""),
     };
     Ok(Reply::page(page))
+}
+
+/// `GET /earnings/statement.pdf`: the same as a file.
+pub async fn statement_file(me: Earner, State(app): State<App>, query: Query) -> Result<Response, Failure> {
+    paper::statement(&app, &me.program, me.affiliate, &query).await
 }

@@ -1,7 +1,10 @@
 //! What was paid so far, by the day it was paid, and what is to be paid next.
 
 use askama::Template;
-use axum::extract::{FromRequestParts, State};
+use axum::{
+    extract::{FromRequestParts, State},
+    response::Response,
+};
 use jiff::{civil::Date, tz::TimeZone};
 
 use super::{Line, Reader};
@@ -22,7 +25,8 @@ use crate::{
         payout_lines, payouts,
     },
     web::{
-        earner::Earner, failure::Failure, filters, html::SignedIn, input::path_parameter, reply::Reply, shell::Notice,
+        earner::Earner, failure::Failure, filters, html::SignedIn, input::path_parameter, paper, reply::Reply,
+        shell::Notice,
     },
 };
 
@@ -179,6 +183,8 @@ struct Paid {
     total: Money,
     lines: Vec<Line>,
     is_cut: bool,
+    /// Where its advice is, once it is paid.
+    advice: Option<String>,
 }
 
 impl Paid {
@@ -222,6 +228,14 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, which: 
     }))
 }
 
+/// `GET /payouts/{which}/advice.pdf`: of a line that was paid.
+pub async fn advice(me: Earner, State(app): State<App>, which: Which) -> Result<Response, Failure> {
+    let Which::Line(id) = which else { return Err(Failure::no_route()) };
+    let line = payout_lines::by_id(&mut *app.db.read().await?, me.program.id, id).await?;
+    let line = line.filter(|line| line.affiliate_id == me.affiliate).ok_or_else(Failure::no_route)?;
+    paper::advice(&app, &me.program, &line).await
+}
+
 async fn of_line(tx: &mut Tx, me: &Earner, reader: &Reader, line: PayoutLineId) -> Result<Paid, Failure> {
     let line = payout_lines::by_id(tx, me.program.id, line).await?;
     let line = line.filter(|line| line.affiliate_id == me.affiliate).ok_or_else(Failure::no_route)?;
@@ -233,6 +247,7 @@ async fn of_line(tx: &mut Tx, me: &Earner, reader: &Reader, line: PayoutLineId) 
         way: Some(line.method.in_a_sentence()),
         reason: line.reason,
         is_cut: line.commission_count > ROWS,
+        advice: (line.status == LineStatus::Paid).then(|| format!("/payouts/{}/advice.pdf", line.id)),
         total: me.program.currency.of(line.amount_minor),
         lines: made_of.into_iter().map(|found| Line::new(found, me)).collect(),
     })
@@ -255,6 +270,7 @@ async fn on_day(tx: &mut Tx, me: &Earner, offset: i64, date: Date) -> Result<Pai
         way: None,
         reason: None,
         is_cut: total.count > ROWS,
+        advice: None,
         total: me.program.currency.of(total.amount),
         lines: paid.into_iter().map(|found| Line::new(found, me)).collect(),
     })

@@ -1,7 +1,8 @@
 //! One affiliate: figures, commissions, codes, customers, notes, what happened, and what can be changed.
 
 use askama::Template;
-use axum::extract::State;
+use axum::{extract::State, response::Response};
+use jiff::tz::TimeZone;
 
 use super::{account, actor, affiliates::Row, queue::Row as Commission};
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
         email::Email,
         id::{self, AffiliateId, GroupId, Id},
         money::Rate,
+        period::Period,
         role::Permission,
         rules, text,
         time::Time,
@@ -33,6 +35,7 @@ use crate::{
         filters,
         form::Form,
         input::{PathId, Query},
+        paper,
         reply::Reply,
         shell::Notice,
     },
@@ -87,6 +90,7 @@ struct Show {
     /// Those that are in use, for whoever may choose, and the one that they are in.
     groups: Vec<Group>,
     group: Option<GroupId>,
+    statements: Vec<(Period, &'static str)>,
     may_manage: bool,
     may_configure: bool,
 }
@@ -116,6 +120,23 @@ pub async fn show(
     Ok(Reply::page(page(&app, &me, id, tab, Form::default()).await?))
 }
 
+/// `GET /m/{program}/affiliates/{id}/statement.pdf`: as they have it themselves.
+pub async fn statement(
+    me: Reads,
+    State(app): State<App>,
+    PathId(id): PathId<id::Affiliate>,
+    query: Query,
+) -> Result<Response, Failure> {
+    paper::statement(&app, &me.program, id, &query).await
+}
+
+/// The periods that a statement is asked of most.
+fn statements(now: Time) -> Vec<(Period, &'static str)> {
+    let month = Period::month_of(now, &TimeZone::UTC);
+    let all = [(month.step(-1), "Last month"), (Some(month), "This month"), (month.year(), "This year")];
+    all.into_iter().filter_map(|(period, words)| Some((period?, words))).collect()
+}
+
 async fn page(app: &App, me: &Caller, id: AffiliateId, tab: &'static str, form: Form) -> Result<Show, Failure> {
     let (program, currency, now) = (me.program.id, me.program.currency, app.clock.now());
     let mut tx = app.db.read().await?;
@@ -140,6 +161,7 @@ async fn page(app: &App, me: &Caller, id: AffiliateId, tab: &'static str, form: 
         coming,
         rules: rules::told_to(&me.program.rules, whose, has_own, so_far, now, currency),
         groups,
+        statements: statements(now),
         group: group.map(|group| group.id),
         may_configure: me.grants.allow(Permission::Settings),
         slug: me.program.slug.clone(),

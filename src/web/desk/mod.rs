@@ -9,6 +9,8 @@ pub mod home;
 pub mod payout_preview;
 pub mod payouts;
 pub mod queue;
+pub mod reconciliation;
+pub mod years;
 
 use std::time::{Duration, Instant};
 

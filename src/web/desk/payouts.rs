@@ -36,6 +36,7 @@ use crate::{
         filters,
         form::Form,
         input::{PathId, Query, path_parameter},
+        paper,
         payouts::PathLine,
         reply::Reply,
         shell::Notice,
@@ -68,6 +69,8 @@ struct Index {
     on_its_way: Money,
     /// How many affiliates ask to be paid.
     requests: i64,
+    /// In which something was paid, newest first.
+    years: Vec<i16>,
     may_pay: bool,
 }
 
@@ -92,8 +95,9 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
     let on_its_way = currency.of(payouts::open_sum(&mut tx, program).await?);
     let requests = payouts::requests(&mut tx, program).await?;
     let may_pay = me.grants.allow(Permission::Payouts);
+    let years = if may_pay { super::years::years(&mut tx, program).await? } else { Vec::new() };
     let (slug, payable) = (me.program.slug.clone(), currency.of(payable));
-    Ok(Reply::page(Index { slug, rows, offset, total, payable, payable_count, on_its_way, requests, may_pay }))
+    Ok(Reply::page(Index { slug, rows, offset, total, payable, payable_count, on_its_way, requests, years, may_pay }))
 }
 
 /// A line as its run shows it.
@@ -454,6 +458,18 @@ pub async fn line(
 ) -> Result<Reply, Failure> {
     let mut tx = app.db.read().await?;
     Ok(Reply::page(line_page(&mut tx, &app.secret, &me, (run, id), Form::default()).await?))
+}
+
+/// `GET /m/{program}/payouts/{id}/lines/{line}/advice.pdf`: as its affiliate gets it.
+pub async fn advice(
+    me: Reads,
+    State(app): State<App>,
+    PathId(run): PathId<id::Payout>,
+    PathLine(id): PathLine,
+) -> Result<Response, Failure> {
+    let found = payout_lines::by_id(&mut *app.db.read().await?, me.program.id, id).await?;
+    let found = found.filter(|line| line.payout_id == run).ok_or_else(|| Failure::not_found("payout line"))?;
+    paper::advice(&app, &me.program, &found).await
 }
 
 async fn line_page(

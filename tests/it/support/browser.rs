@@ -33,6 +33,13 @@ impl Browser {
         Answer::of(self.client.get(format!("{}{path}", self.base)).send().await.unwrap()).await
     }
 
+    /// A download: its headers, and its bytes as they are.
+    pub async fn download(&self, path: &str) -> (reqwest::header::HeaderMap, Vec<u8>) {
+        let answer = self.client.get(format!("{}{path}", self.base)).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        (answer.headers().clone(), answer.bytes().await.unwrap().to_vec())
+    }
+
     /// A form that says nothing of where it comes from.
     pub fn form(&self, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
         let body = fields.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));

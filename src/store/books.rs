@@ -1,0 +1,177 @@
+//! A program's books: what each affiliate was paid in a year, and the sums that must agree with each other. These
+//! read every row that they sum, because a counter proves nothing; who asks does so in one snapshot.
+
+use super::{
+    Error, Tx, fetch_all, fetch_one,
+    ledger::LedgerEntry,
+    queue::{self, Sums},
+    row,
+};
+use crate::domain::{
+    commission::{Entry, Status},
+    id::{AffiliateId, Id, ProgramId},
+    payout::{self, LineStatus},
+    time::Time,
+};
+
+row! {
+    /// What one affiliate was paid, less what came back. Minor units.
+    #[derive(Debug, Clone)]
+    pub struct Paid {
+        pub affiliate_id: AffiliateId,
+        pub name: String,
+        pub email: String,
+        pub count: i64,
+        pub amount: i64,
+    }
+}
+
+/// Whoever was paid from one moment to another, in the order of their ids.
+pub async fn paid(tx: &mut Tx, program: ProgramId, (from, to): (Time, Time)) -> Result<Vec<Paid>, Error> {
+    fetch_all!(
+        Paid,
+        tx,
+        "SELECT a.id AS affiliate_id, a.name, a.email, p.count, p.amount
+         FROM (SELECT affiliate_id, CAST(SUM(CASE WHEN kind = 'pay' THEN 1 ELSE -1 END) AS BIGINT) AS count,
+                      CAST(-SUM(amount_minor) AS BIGINT) AS amount
+               FROM ledger_entries WHERE program_id = $1 AND kind IN ('pay', 'unpay') AND id >= $2 AND id < $3
+               GROUP BY affiliate_id) p
+         JOIN affiliates a ON a.id = p.affiliate_id ORDER BY a.id",
+        program,
+        Id::<LedgerEntry>::first_at(from),
+        Id::<LedgerEntry>::first_at(to)
+    )
+}
+
+/// When the first payment of all was, and the last.
+pub async fn first_and_last(tx: &mut Tx, program: ProgramId) -> Result<Option<(Time, Time)>, Error> {
+    let (first, last) = fetch_one!(
+        (i64, i64),
+        tx,
+        "SELECT COALESCE((SELECT id FROM ledger_entries WHERE program_id = $1 AND kind IN ('pay', 'unpay') ORDER BY id LIMIT 1), 0),
+                COALESCE((SELECT id FROM ledger_entries WHERE program_id = $1 AND kind IN ('pay', 'unpay') ORDER BY id DESC LIMIT 1), 0)",
+        program
+    )?;
+    let time = |raw: i64| Id::<LedgerEntry>::new(raw).time();
+    Ok((first > 0).then(|| (time(first), time(last))))
+}
+
+row! {
+    /// Entries of one kind; `by_payouts` is what of them a payout's lines moved.
+    #[derive(Debug, Clone, Copy)]
+    pub struct Entries {
+        pub kind: Entry,
+        pub count: i64,
+        pub amount: i64,
+        pub by_payouts: i64,
+    }
+}
+
+row! {
+    /// Commissions of one status; `in_payouts` is what of them a payout's lines hold or paid.
+    #[derive(Debug, Clone, Copy)]
+    pub struct Commissions {
+        pub status: Status,
+        pub count: i64,
+        pub amount: i64,
+        pub in_payouts: i64,
+    }
+}
+
+row! {
+    /// Payouts of one status, by what each says of itself.
+    #[derive(Debug, Clone, Copy)]
+    pub struct Runs {
+        pub status: payout::Status,
+        pub count: i64,
+        pub amount: i64,
+    }
+}
+
+row! {
+    #[derive(Debug, Clone, Copy)]
+    pub struct Lines {
+        pub status: LineStatus,
+        pub amount: i64,
+    }
+}
+
+row! {
+    /// What is approved and unpaid, by how long ago it was approved: the place of its age among those asked for.
+    #[derive(Debug, Clone, Copy)]
+    pub struct Aged {
+        pub age: i64,
+        pub count: i64,
+        pub amount: i64,
+    }
+}
+
+/// Every sum of a program. Minor units.
+#[derive(Debug, Clone)]
+pub struct Books {
+    pub entries: Vec<Entries>,
+    pub commissions: Vec<Commissions>,
+    pub totals: Sums,
+    pub runs: Vec<Runs>,
+    pub lines: Vec<Lines>,
+    /// What failed and cancelled lines once held.
+    pub released: i64,
+    pub aged: Vec<Aged>,
+}
+
+/// `ages`: the moments before which an approval is older than each, newest first.
+pub async fn all(tx: &mut Tx, program: ProgramId, ages: [Time; 3]) -> Result<Books, Error> {
+    let entries = fetch_all!(
+        Entries,
+        tx,
+        "SELECT kind, COUNT(*) AS count, CAST(SUM(amount_minor) AS BIGINT) AS amount,
+                CAST(SUM(CASE WHEN payout_line_id IS NOT NULL THEN amount_minor ELSE 0 END) AS BIGINT) AS by_payouts
+         FROM ledger_entries WHERE program_id = $1 GROUP BY kind",
+        program
+    )?;
+    let commissions = fetch_all!(
+        Commissions,
+        tx,
+        "SELECT status, COUNT(*) AS count, CAST(SUM(amount_minor) AS BIGINT) AS amount,
+                CAST(SUM(CASE WHEN payout_line_id IS NOT NULL THEN amount_minor ELSE 0 END) AS BIGINT) AS in_payouts
+         FROM commissions WHERE program_id = $1 GROUP BY status",
+        program
+    )?;
+    let runs = fetch_all!(
+        Runs,
+        tx,
+        "SELECT status, COUNT(*) AS count, CAST(SUM(amount_minor) AS BIGINT) AS amount
+         FROM payouts WHERE program_id = $1 GROUP BY status",
+        program
+    )?;
+    let lines = fetch_all!(
+        Lines,
+        tx,
+        "SELECT status, CAST(SUM(amount_minor) AS BIGINT) AS amount FROM payout_lines WHERE program_id = $1 GROUP BY status",
+        program
+    )?;
+    let (released,) = fetch_one!(
+        (i64,),
+        tx,
+        "SELECT CAST(COALESCE(SUM(r.amount_minor), 0) AS BIGINT)
+         FROM payout_releases r JOIN payout_lines l ON l.id = r.payout_line_id WHERE l.program_id = $1",
+        program
+    )?;
+    let [first, second, third] = ages;
+    let aged = fetch_all!(
+        Aged,
+        tx,
+        "SELECT age, COUNT(*) AS count, CAST(SUM(amount_minor) AS BIGINT) AS amount
+         FROM (SELECT amount_minor, CAST(CASE WHEN COALESCE(approved_at, created_at) > $2 THEN 0
+                                              WHEN COALESCE(approved_at, created_at) > $3 THEN 1
+                                              WHEN COALESCE(approved_at, created_at) > $4 THEN 2 ELSE 3 END AS BIGINT) AS age
+               FROM commissions WHERE program_id = $1 AND status = 'approved') c
+         GROUP BY age",
+        program,
+        first,
+        second,
+        third
+    )?;
+    let totals = queue::sums(tx, program, None).await?;
+    Ok(Books { entries, commissions, totals, runs, lines, released, aged })
+}
