@@ -17,6 +17,8 @@ use std::{
 use clap::Parser;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
+#[path = "bench_events.rs"]
+mod events;
 #[path = "bench_pages.rs"]
 mod pages;
 #[path = "bench_payouts.rs"]
@@ -44,6 +46,12 @@ struct Settings {
     /// Only this engine
     #[arg(long, value_parser = ["sqlite", "postgres"])]
     engine: Option<String>,
+    /// How many events of a payment provider a second; 0 for none
+    #[arg(long, default_value_t = 1_000)]
+    events: u64,
+    /// Nothing but the events
+    #[arg(long)]
+    only_events: bool,
 }
 
 /// A process under load.
@@ -301,6 +309,10 @@ impl Bench {
     async fn measure(&self, name: &str, url: &str) -> Fallible<()> {
         println!("\n== {name} ==");
         let engine = self.engine(url).await?;
+        if self.settings.only_events {
+            self.events(&engine).await?;
+            return self.check(url);
+        }
         let sqlite = name == "SQLite";
         println!(
             "{:<34} {:>7} {:>8} {:>8} {:>9} {:>8} {:>7} {:>5}  {:>5}",
@@ -351,6 +363,11 @@ impl Bench {
         );
         self.pages(&engine).await?;
         self.payouts(&engine).await?;
+        self.events(&engine).await?;
+        self.check(url)
+    }
+
+    fn check(&self, url: &str) -> Fallible<()> {
         let since = Instant::now();
         let checked = self.once(url, &["check-ledger"], "");
         let took = since.elapsed().as_secs_f64();

@@ -52,7 +52,7 @@ fn client() -> reqwest::Result<Client> {
 }
 
 /// The cookie of the session.
-async fn sign_in(engine: &Engine, email: &str) -> Result<String, Box<dyn Error>> {
+pub async fn sign_in(engine: &Engine, email: &str) -> Result<String, Box<dyn Error>> {
     let form = form_urlencoded::Serializer::new(String::new())
         .append_pair("email", email)
         .append_pair("password", PASSWORD)
@@ -64,7 +64,7 @@ async fn sign_in(engine: &Engine, email: &str) -> Result<String, Box<dyn Error>>
     Ok(cookie.to_str()?.split(';').next().unwrap_or_default().to_owned())
 }
 
-async fn is_shown(engine: &Engine, path: &str, cookie: &str) -> Result<(), Box<dyn Error>> {
+pub async fn is_shown(engine: &Engine, path: &str, cookie: &str) -> Result<(), Box<dyn Error>> {
     let url = format!("http://{}{path}", engine.server.address);
     let answer = client()?.get(url).header(header::COOKIE, cookie).send().await?;
     if answer.status() == 200 { Ok(()) } else { Err(format!("{path}: {}", answer.status()).into()) }

@@ -65,6 +65,7 @@ mod signals;
 mod site_browser;
 mod site_check;
 mod site_reports;
+mod site_story;
 mod story;
 mod tiers;
 mod tracking;

@@ -16,7 +16,7 @@ use crate::support::{
     chromium::{Screen, Window, left_out},
 };
 
-const BROWSER: &str =
+pub const BROWSER: &str =
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 
 /// A page of the shop: its own script's buttons, links of every kind, a form.
@@ -30,7 +30,7 @@ const PAGE: &str = r##"<!doctype html><html lang="en"><head><meta charset="utf-8
 <form data-offshoot action="/done"><button>Buy</button></form><form id="plain" action="/done"><button>Search</button></form>
 <button id="agree">Agree</button><button id="join">Join</button></main></body></html>"##;
 
-const SHOP_JS: &str = "window.offshoot = window.offshoot || function () { (offshoot.q = offshoot.q || []).push(arguments) }
+pub const SHOP_JS: &str = "window.offshoot = window.offshoot || function () { (offshoot.q = offshoot.q || []).push(arguments) }
 offshoot('click', (id) => { window.clicked = id || 'none' })
 document.addEventListener('click', ({ target }) => {
   if (target.id === 'agree') offshoot('consent', true)
@@ -55,7 +55,7 @@ async fn shop(portal: &str) -> SocketAddr {
 }
 
 /// An attribute of the first that the selector finds.
-fn of(selector: &str, attribute: &str) -> String {
+pub fn of(selector: &str, attribute: &str) -> String {
     format!("const at = document.querySelector({selector:?}); return at && at.getAttribute({attribute:?})")
 }
 
