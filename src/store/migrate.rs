@@ -38,6 +38,7 @@ pub const ALL: &[Migration] = migrations![
     12 "0012_signals",
     13 "0013_groups",
     14 "0014_payouts",
+    16 "0016_mail_texts",
 ];
 
 row! {
