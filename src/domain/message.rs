@@ -26,6 +26,7 @@ words! {
         TwoStepChanged = "two_step_changed",
         RateChanged = "rate_changed",
         WeeklyDigest = "weekly_digest",
+        MailTest = "mail_test",
     }
     "must be the name of a message"
 }

@@ -21,6 +21,7 @@ pub mod invitation;
 pub mod key;
 pub mod locale;
 pub mod look;
+pub mod mail_text;
 pub mod message;
 pub mod money;
 pub mod one_time_link;

@@ -19,6 +19,7 @@ pub mod joining;
 pub mod leads;
 pub mod links;
 pub mod looks;
+pub mod mail_texts;
 pub mod mails;
 pub mod one_time_links;
 pub mod payment_details;

@@ -12,6 +12,7 @@ use super::{
         PaymentDetailsChanged, PayoutDue, PayoutFailed, PayoutPaid, RateChanged, ResetPassword, Shell, SignInLink,
         TeamInvitation, TwoStepChanged, WeeklyDigest, Written,
     },
+    sample,
 };
 use crate::{
     app::App,
@@ -19,6 +20,7 @@ use crate::{
         affiliate, claim,
         commission::Status,
         id::{CommissionId, Id},
+        mail_text,
         message::Kind,
         one_time_link::Purpose,
         payout::{self, LineStatus},
@@ -33,6 +35,7 @@ use crate::{
         affiliates::{self, Summary},
         announcements, audit, claims, commissions,
         mail_preferences::{self, Recipient},
+        mail_texts,
         mails::Mail,
         one_time_links::{self as links, Link, LinkId},
         payout_lines, payouts, programs, totals,
@@ -119,14 +122,19 @@ impl<'a> Composing<'a> {
         };
         let name = account.as_ref().map(|account| &account.name);
         let name = name.or(affiliate.as_ref().map(|affiliate| &affiliate.name));
-        let shell = Shell {
+        let mut shell = Shell {
             sender: program.as_ref().map_or_else(|| Line::new("Offshoot"), |program| Line::new(&program.name)),
             name: name.map(|name| Line::of_anybody(name)),
             unsubscribe: match optional {
                 Some(by) => Some(at(app, &format!("unsubscribe/{}", unsubscribe_token(&app.secret, by, mail.kind)))?),
                 None => None,
             },
+            subject: None,
+            opening: Vec::new(),
         };
+        if let Some(program) = program.as_ref().filter(|_| mail_text::KINDS.contains(&mail.kind)) {
+            shell.speak(&mail_texts::of(tx, program.id, mail.kind).await?);
+        }
         Ok(Self { app, mail, program, account, affiliate, shell })
     }
 
@@ -193,6 +201,7 @@ impl<'a> Composing<'a> {
             Kind::CommissionRejected => return self.commission_rejected(tx).await,
             Kind::ClaimAnswered => return self.claim_answered(tx).await,
             Kind::WeeklyDigest => return self.weekly_digest(tx).await,
+            Kind::MailTest => return self.mail_test(tx).await,
         };
         Ok(written?)
     }
@@ -340,6 +349,18 @@ impl<'a> Composing<'a> {
             claims: self.at("earnings/claims")?,
         };
         Ok(message.write()?)
+    }
+
+    /// The cause is the audit row of the asking, which names the kind.
+    async fn mail_test(&self, tx: &mut Tx) -> Result<Written, Stop> {
+        const NO_KIND: Stop = Stop::Dropped("there is no such mail to try");
+        let program = self.program()?;
+        let deed = audit::by_id(tx, Id::new(self.mail.cause_id)).await?.ok_or(NO_KIND)?;
+        let kind = deed.after.as_deref().and_then(mail_text::kind).ok_or(NO_KIND)?;
+        let text = mail_texts::of(tx, program.id, kind).await?;
+        let mut written = sample::write(&self.app.config.base_url, program, kind, &text, self.shell.name.as_ref())?;
+        written.subject = format!("Test: {}", written.subject);
+        Ok(written)
     }
 
     async fn weekly_digest(&self, tx: &mut Tx) -> Result<Written, Stop> {

@@ -8,6 +8,7 @@ use std::fmt;
 /// More of a name than this tells nobody more.
 const NAME_LENGTH: usize = 80;
 const TEXT_LENGTH: usize = 500;
+const SUBJECT_LENGTH: usize = 250;
 
 /// Invisible characters that change how the text after them is shown.
 fn turns_direction(c: char) -> bool {
@@ -31,9 +32,18 @@ pub struct Line(String);
 
 impl Line {
     pub fn new(text: &str) -> Self {
+        Self::at_most(text, NAME_LENGTH)
+    }
+
+    /// A subject that somebody who is trusted with a program wrote, with names in it.
+    pub fn subject(text: &str) -> Self {
+        Self::at_most(text, SUBJECT_LENGTH)
+    }
+
+    fn at_most(text: &str, length: usize) -> Self {
         let spaced: String =
             text.chars().filter(|c| !turns_direction(*c)).map(|c| if breaks_line(c) { ' ' } else { c }).collect();
-        Self(cut(&spaced.split_whitespace().collect::<Vec<_>>().join(" "), NAME_LENGTH))
+        Self(cut(&spaced.split_whitespace().collect::<Vec<_>>().join(" "), length))
     }
 
     /// A name that anybody may have typed into a form with somebody else's address: no mail program finds a link
@@ -69,7 +79,17 @@ pub struct Words(Vec<String>);
 impl Words {
     /// `None` where there is nothing to read in it.
     pub fn new(text: &str) -> Option<Self> {
-        let lines = cut(text, TEXT_LENGTH);
+        Self::at_most(text, TEXT_LENGTH)
+    }
+
+    /// The paragraphs of a text as long as it is: what an empty line parts.
+    pub fn paragraphs(text: &str) -> Vec<Self> {
+        let text = text.replace("\r\n", "\n");
+        text.split("\n\n").filter_map(|paragraph| Self::at_most(paragraph, usize::MAX)).collect()
+    }
+
+    fn at_most(text: &str, length: usize) -> Option<Self> {
+        let lines = cut(text, length);
         let clean = |line: &str| {
             let kept = line.chars().filter(|c| !turns_direction(*c)).map(|c| if breaks_line(c) { ' ' } else { c });
             kept.collect::<String>().trim().to_owned()
@@ -112,5 +132,7 @@ mod tests {
         let words = Words::new(" Own order.\r\n\r\n\u{202e}See the terms ").unwrap();
         assert_eq!(words.lines(), ["Own order.", "See the terms"]);
         assert_eq!(Words::new(" \n "), None);
+        let paragraphs = Words::paragraphs("One\r\ntwo\r\n\r\n \n\n\u{202e}Three");
+        assert_eq!(paragraphs.iter().map(Words::lines).collect::<Vec<_>>(), [vec!["One", "two"], vec!["Three"]]);
     }
 }

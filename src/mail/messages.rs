@@ -15,6 +15,9 @@ pub struct Shell {
     pub name: Option<Line>,
     /// Where somebody stops mails like this one; what is essential has none.
     pub unsubscribe: Option<Url>,
+    /// The program's own words: instead of the subject, and before the text.
+    pub subject: Option<Line>,
+    pub opening: Vec<Words>,
 }
 
 /// A message in words.
@@ -58,8 +61,12 @@ macro_rules! messages {
                 #[template(path = $html)]
                 struct Html<'m> { m: &'m $name }
 
+                let subject = match &self.shell.subject {
+                    Some(own) => own.to_string(),
+                    None => Subject { m: self }.render()?,
+                };
                 Ok(Written {
-                    subject: Subject { m: self }.render()?.trim().to_owned(),
+                    subject: subject.trim().to_owned(),
                     text: Text { m: self }.render()?,
                     html: Html { m: self }.render()?,
                 })

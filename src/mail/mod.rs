@@ -8,9 +8,10 @@
 
 pub mod compose;
 mod envelope;
-mod inert;
+pub mod inert;
 pub mod messages;
 mod outbox;
+pub mod sample;
 pub mod smtp;
 
 use compose::Composed;

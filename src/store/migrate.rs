@@ -39,6 +39,7 @@ pub const ALL: &[Migration] = migrations![
     13 "0013_groups",
     14 "0014_payouts",
     15 "0015_books",
+    16 "0016_mail_texts",
 ];
 
 row! {

@@ -30,6 +30,7 @@ pub mod ledger;
 pub mod links;
 pub mod looks;
 pub mod mail_preferences;
+pub mod mail_texts;
 pub mod mails;
 pub mod migrate;
 pub mod one_time_links;

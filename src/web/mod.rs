@@ -47,6 +47,7 @@ mod keys;
 mod link_cookie;
 mod links;
 mod look;
+mod mail_texts;
 pub mod menu;
 mod once;
 pub mod openapi;
@@ -205,6 +206,9 @@ pages! {
         .route("/applications/{id}/approval", post(applications::approve))
         .route("/applications/{id}/rejection", post(applications::reject))
         .route("/applications/{id}/reopening", post(applications::reopen))
+        .route("/settings/mails", get(mail_texts::index))
+        .route("/settings/mails/{kind}", get(mail_texts::show).post(mail_texts::save))
+        .route("/settings/mails/{kind}/test", post(mail_texts::test))
         .route("/settings/look", get(look::show).post(look::save))
         .route("/settings/applications", get(application_settings::show).post(application_settings::save))
         .route("/team", get(team::index))

@@ -33,6 +33,7 @@ mod joining_by_invitation;
 mod links;
 mod look;
 mod mail;
+mod mail_texts;
 mod merchant_affiliates;
 mod merchant_home;
 mod merchant_queue;

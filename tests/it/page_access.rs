@@ -52,6 +52,10 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/applications/{id}/approval", [404, 404, 404, 404, 404]),
     ("POST", "/applications/{id}/rejection", [404, 404, 404, 404, 404]),
     ("POST", "/applications/{id}/reopening", [404, 404, 404, 404, 404]),
+    ("GET", "/settings/mails", [200, 200, 404, 404, 404]),
+    ("GET", "/settings/mails/{kind}", [200, 200, 404, 404, 404]),
+    ("POST", "/settings/mails/{kind}", [303, 303, 404, 404, 404]),
+    ("POST", "/settings/mails/{kind}/test", [303, 303, 404, 404, 404]),
     ("GET", "/settings/look", [200, 200, 404, 404, 404]),
     ("POST", "/settings/look", [422, 422, 404, 404, 404]),
     ("GET", "/settings/applications", [200, 200, 404, 404, 404]),
@@ -209,6 +213,7 @@ async fn ask(site: &Site, browser: &Browser, method: &str, path: &str) -> Answer
         path.replace("{part}", "commission")
             .replace("{provider}", "stripe")
             .replace("{year}", "2026")
+            .replace("{kind}", "new_commission")
             .trim_end_matches('/')
     );
     if path.contains("{id}") {

@@ -380,7 +380,10 @@ async fn what_is_not_essential_is_sent_to_those_who_want_it() {
         let boxes = Selector::parse("form[action='/account/mails'] input[checked]").unwrap();
         page.select(&boxes).map(|field| field.attr("name").unwrap().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(ticked().await, ["new_commission", "payout_paid", "commission_rejected", "rate_changed", "weekly_digest"]);
+    assert_eq!(
+        ticked().await,
+        ["new_commission", "payout_paid", "commission_rejected", "rate_changed", "weekly_digest"]
+    );
     goes_to(&browser.post("/account/mails", &[("weekly_digest", "yes"), ("password_changed", "")]).await, "/account");
     assert_eq!(ticked().await, ["weekly_digest"]);
     assert_eq!(site.database.number("SELECT COUNT(*) FROM mail_opt_outs").await, 4, "of nobody and nothing else");
