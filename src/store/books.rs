@@ -119,8 +119,8 @@ pub struct Books {
     pub aged: Vec<Aged>,
 }
 
-/// `before`: the moments before which an approval is older than each, newest first.
-pub async fn all(tx: &mut Tx, program: ProgramId, before: [Time; 3]) -> Result<Books, Error> {
+/// `older`: the moments before which an approval is of the next age, newest first.
+pub async fn all(tx: &mut Tx, program: ProgramId, older: [Time; 3]) -> Result<Books, Error> {
     let entries = fetch_all!(
         Entries,
         tx,
@@ -157,7 +157,7 @@ pub async fn all(tx: &mut Tx, program: ProgramId, before: [Time; 3]) -> Result<B
          FROM payout_releases r JOIN payout_lines l ON l.id = r.payout_line_id WHERE l.program_id = $1",
         program
     )?;
-    let [first, second, third] = before;
+    let [first, second, third] = older;
     let aged = fetch_all!(
         Aged,
         tx,
