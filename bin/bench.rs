@@ -311,7 +311,8 @@ impl Bench {
         let engine = self.engine(url).await?;
         if self.settings.only_events {
             self.events(&engine).await?;
-            return self.check(url);
+            self.check(url);
+            return Ok(());
         }
         let sqlite = name == "SQLite";
         println!(

@@ -20,7 +20,7 @@ use crate::{
 /// How long a claimed job is one server's alone.
 const LEASE_SECONDS: i64 = 120;
 /// How many are done at the same time, so that one that hangs does not hold up the others.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
 const PAUSE: Duration = Duration::from_secs(5);
 /// When to look again after something was enqueued: its transaction is not over at that moment.
 const SOON: [Duration; 4] =
@@ -61,13 +61,16 @@ async fn work(app: &App, working: &mut JoinSet<()>) {
         if working.len() >= AT_ONCE {
             working.join_next().await;
         }
-        let pause = match claim(app).await {
-            Ok(Some(job)) => {
-                let app = app.clone();
-                working.spawn(async move { perform(&app, job).await });
+        // In one go, because each goes to disk before it is begun.
+        let pause = match claim(app, AT_ONCE - working.len()).await {
+            Ok(jobs) if !jobs.is_empty() => {
+                for job in jobs {
+                    let app = app.clone();
+                    working.spawn(async move { perform(&app, job).await });
+                }
                 continue;
             }
-            Ok(None) => *looks.next().unwrap_or(&PAUSE),
+            Ok(_) => *looks.next().unwrap_or(&PAUSE),
             Err(error) => {
                 tracing::warn!(%error, "jobs cannot be looked for");
                 PAUSE
@@ -101,16 +104,16 @@ pub async fn enqueue_recurring(app: &App) -> Result<(), Error> {
 /// The database's.
 pub async fn work_off(app: &App) -> Result<usize, Error> {
     let mut done = 0;
-    while let Some(job) = claim(app).await? {
+    while let Some(job) = claim(app, 1).await?.pop() {
         perform(app, job).await;
         done += 1;
     }
     Ok(done)
 }
 
-async fn claim(app: &App) -> Result<Option<Job>, Error> {
-    let now = app.clock.now();
-    app.db.write(move |tx| Box::pin(jobs::claim(tx, now, now.plus_seconds(LEASE_SECONDS)))).await
+async fn claim(app: &App, most: usize) -> Result<Vec<Job>, Error> {
+    let (now, most) = (app.clock.now(), i64::try_from(most).unwrap_or(i64::MAX));
+    app.db.write(move |tx| Box::pin(jobs::claim(tx, now, now.plus_seconds(LEASE_SECONDS), most))).await
 }
 
 /// Does the job. Where that goes wrong it is tried again later; where not even that can be written down, when its

@@ -2,7 +2,7 @@
 
 use tokio::sync::{Notify, futures::Notified};
 
-use super::{Error, Tx, execute, fetch_optional, row};
+use super::{Error, Tx, execute, fetch_all, row};
 use crate::domain::{id::Id, time::Time};
 
 /// A job has no public id.
@@ -44,31 +44,35 @@ pub async fn enqueue(tx: &mut Tx, id: Id<JobRow>, kind: &str, key: &str, run_at:
     Ok(())
 }
 
-/// The job that has been due the longest, for this caller alone until `until`. The eligibility is tested
+/// The jobs that have been due the longest, at most so many, for this caller alone until `until`. The eligibility is tested
 /// again in the outer WHERE, so that of two callers at READ COMMITTED one comes away empty; on PostgreSQL
 /// callers also step over what another one is just taking, instead of waiting for it to come away empty.
-pub async fn claim(tx: &mut Tx, now: Time, until: Time) -> Result<Option<Job>, Error> {
+pub async fn claim(tx: &mut Tx, now: Time, until: Time, most: i64) -> Result<Vec<Job>, Error> {
     macro_rules! claim {
-        ($lock:literal) => {
-            fetch_optional!(
+        ($among:literal, $lock:literal) => {
+            fetch_all!(
                 Job,
                 tx,
                 concat!(
                     "UPDATE jobs SET locked_until = $2, attempts = attempts + 1
-                     WHERE id = (SELECT id FROM jobs WHERE run_at <= $1 AND (locked_until IS NULL OR locked_until <= $1)
-                                 ORDER BY run_at LIMIT 1 ",
+                     WHERE id ",
+                    $among,
+                    "(SELECT id FROM jobs WHERE run_at <= $1 AND (locked_until IS NULL OR locked_until <= $1)
+                       ORDER BY run_at LIMIT $3 ",
                     $lock,
                     ") AND run_at <= $1 AND (locked_until IS NULL OR locked_until <= $1)
                      RETURNING id, kind, key, attempts"
                 ),
                 now,
-                until
+                until,
+                most
             )
         };
     }
     match tx {
-        Tx::Sqlite(_) => claim!(""),
-        Tx::Postgres(_) => claim!("FOR UPDATE SKIP LOCKED"),
+        Tx::Sqlite(_) => claim!("IN ", ""),
+        // As an array, so that the rows are chosen once.
+        Tx::Postgres(_) => claim!("= ANY(ARRAY", "FOR UPDATE SKIP LOCKED)"),
     }
 }
 

@@ -39,6 +39,9 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/affiliates/{id}/edit", [200, 200, 404, 200, 404]),
     ("POST", "/affiliates/{id}/edit", [422, 422, 404, 422, 404]),
     ("POST", "/affiliates/{id}/notes", [422, 422, 404, 422, 404]),
+    ("POST", "/affiliates/{id}/coupons", [422, 422, 404, 422, 404]),
+    ("POST", "/coupons/{id}/archive", [404, 404, 404, 404, 404]),
+    ("POST", "/coupons/{id}/restore", [404, 404, 404, 404, 404]),
     ("POST", "/affiliates/{id}/rates", [303, 303, 404, 404, 404]),
     ("POST", "/affiliates/{id}/view", [303, 303, 404, 303, 404]),
     ("POST", "/affiliates/{id}/view/end", [303, 303, 303, 303, 303]),
@@ -140,6 +143,7 @@ async fn id(site: &Site, path: &str) -> String {
             site.api.newest_commission(&affiliate).await
         }
         Some("claims") => claim(site).await,
+        Some("coupons") => "coup_0000000000000".to_owned(),
         Some("groups") => "grp_0000000000000".to_owned(),
         Some("invitations") => "ainv_0000000000000".to_owned(),
         Some("keys") => "key_0000000000000".to_owned(),

@@ -30,6 +30,9 @@ use crate::{
     },
 };
 
+/// As many as the page looks at.
+const MOST_COUPONS: i64 = 200;
+
 /// A link as the page shows it.
 struct Shown {
     id: String,
@@ -52,6 +55,8 @@ struct Index {
     domains: Vec<String>,
     links: Vec<Shown>,
     archived: Vec<Shown>,
+    /// The codes of those that credit somebody.
+    coupons: Vec<String>,
     may_create: bool,
     form: Form,
     /// Whether the code that is filled in is free; nothing while there is none.
@@ -76,6 +81,8 @@ impl Index {
         };
         let all = store::links::of_affiliate(tx, me.affiliate).await?.into_iter().map(shown);
         let (archived, links) = all.partition(|link| link.is_archived);
+        let coupons = store::coupons::page(tx, program.id, Some(me.affiliate), MOST_COUPONS, 0).await?;
+        let coupons = coupons.into_iter().filter(|coupon| coupon.archived_at.is_none());
         let url = link(app, program, &found.code);
         Ok(Self {
             program: program.name.clone(),
@@ -87,6 +94,7 @@ impl Index {
             domains: program.domains.clone(),
             links,
             archived,
+            coupons: coupons.map(|coupon| coupon.code).collect(),
             may_create: me.status == Status::Active && !me.is_viewed,
             form,
             is_free,

@@ -14,6 +14,7 @@ use crate::{
         id::{self, AffiliateId, GroupId, Id},
         money::Rate,
         period::Period,
+        program::Program,
         role::Permission,
         rules, text,
         time::Time,
@@ -24,6 +25,7 @@ use crate::{
     },
     store::{
         self, audit,
+        coupons::{self, Coupon},
         groups::{self, Group},
         queue::{self, Filter, Only, Sums},
         roster::{self, Customer, Note},
@@ -44,11 +46,13 @@ use crate::{
 const TABS: [(&str, &str); 6] = [
     ("", "Overview"),
     ("commissions", "Commissions"),
-    ("links", "Links & codes"),
+    ("links", "Links & coupons"),
     ("customers", "Customers"),
     ("notes", "Notes"),
     ("activity", "Activity"),
 ];
+/// As many as a page shows.
+const MOST_COUPONS: i64 = 200;
 const METHODS: [(&str, &str); 5] =
     [("", "None yet"), ("paypal", "PayPal"), ("wise", "Wise"), ("bank", "Bank transfer"), ("other", "Other")];
 
@@ -68,7 +72,7 @@ struct Event {
 
 #[derive(Template)]
 #[template(path = "merchant/affiliate.html")]
-struct Show {
+pub(super) struct Show {
     slug: String,
     row: Row,
     tab: &'static str,
@@ -77,6 +81,7 @@ struct Show {
     payment_details: Option<String>,
     commissions: Vec<Commission>,
     links: Vec<Link>,
+    coupons: Vec<Coupon>,
     customers: Vec<Customer>,
     notes: Vec<Note>,
     events: Vec<Event>,
@@ -93,6 +98,11 @@ struct Show {
     statements: Vec<(Period, &'static str)>,
     may_manage: bool,
     may_configure: bool,
+}
+
+/// Where their links and coupons are.
+pub(super) fn links(program: &Program, id: AffiliateId) -> String {
+    format!("/m/{}/affiliates/{id}?tab=links", program.slug)
 }
 
 impl Show {
@@ -137,7 +147,13 @@ fn statements(now: Time) -> Vec<(Period, &'static str)> {
     all.into_iter().filter_map(|(period, words)| Some((period?, words))).collect()
 }
 
-async fn page(app: &App, me: &Caller, id: AffiliateId, tab: &'static str, form: Form) -> Result<Show, Failure> {
+pub(super) async fn page(
+    app: &App,
+    me: &Caller,
+    id: AffiliateId,
+    tab: &'static str,
+    form: Form,
+) -> Result<Show, Failure> {
     let (program, currency, now) = (me.program.id, me.program.currency, app.clock.now());
     let mut tx = app.db.read().await?;
     let unknown = || Failure::not_found("affiliate");
@@ -172,6 +188,7 @@ async fn page(app: &App, me: &Caller, id: AffiliateId, tab: &'static str, form: 
         payment_details: opened(app, id, details.sealed_details.as_deref())?,
         commissions: Vec::new(),
         links: Vec::new(),
+        coupons: Vec::new(),
         customers: Vec::new(),
         notes: Vec::new(),
         events: Vec::new(),
@@ -191,6 +208,7 @@ async fn page(app: &App, me: &Caller, id: AffiliateId, tab: &'static str, form: 
                 let address = address.map(String::from).unwrap_or_default();
                 show.links.push(Link { address, code: code.code, is_current: code.is_current, since: code.created_at });
             }
+            show.coupons = coupons::page(&mut tx, program, Some(id), MOST_COUPONS, 0).await?;
         }
         "customers" => show.customers = roster::customers(&mut tx, id, 100).await?,
         "notes" => show.notes = roster::notes(&mut tx, id).await?,

@@ -4,6 +4,7 @@
 pub mod affiliate;
 pub mod affiliates;
 pub mod commission;
+pub mod coupons;
 pub mod decisions;
 pub mod home;
 pub mod payout_preview;
