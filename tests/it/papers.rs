@@ -20,7 +20,7 @@ async fn signed_in(site: &Site, email: &str) -> Browser {
     browser
 }
 
-/// An affiliate with an account, who is paid by PayPal.
+/// An affiliate with an account, who is paid by `PayPal`.
 async fn earner(site: &Site, name: &str) -> String {
     let id = site.affiliate(name).await;
     let by = json!({ "paymentMethod": "paypal", "paymentDetails": format!("{name}@paypal.example") });
@@ -93,9 +93,9 @@ async fn a_statement_and_an_advice_say_on_paper_what_the_pages_say() {
     let browser = signed_in(&site, "anna@people.example").await;
     let page = browser.get("/earnings/statement").await;
     let shown = texts(&page, ".balance dd");
-    let link = page.text.split("href=\"/earnings/statement.pdf?period=").nth(1).unwrap().split('"').next().unwrap();
-    let (name, paper) = printed(&browser, &format!("/earnings/statement.pdf?period={link}")).await;
-    assert_eq!(name, format!("attachment; filename=\"statement-acme-anna-{link}.pdf\""));
+    let address = page.text.split("href=\"/earnings/statement.pdf?period=").nth(1).unwrap().split('"').next().unwrap();
+    let (name, paper) = printed(&browser, &format!("/earnings/statement.pdf?period={address}")).await;
+    assert_eq!(name, format!("attachment; filename=\"statement-acme-anna-{address}.pdf\""));
     let plain = |shown: &String| shown.replace(['\u{a0}', '\u{202f}'], " ").replace('\u{2212}', "-");
     assert_eq!(amount(&paper, "Balance at the beginning"), plain(&shown[0]));
     assert_eq!(amount(&paper, "Earned"), plain(&shown[1]));
@@ -128,7 +128,7 @@ async fn a_statement_and_an_advice_say_on_paper_what_the_pages_say() {
 
     // The merchant has the same paper, and nobody else has it.
     let mara = signed_in(&site, "mara@example.com").await;
-    let theirs = format!("/m/acme/affiliates/{anna}/statement.pdf?period={link}");
+    let theirs = format!("/m/acme/affiliates/{anna}/statement.pdf?period={address}");
     assert_eq!(printed(&mara, &theirs).await.1, paper);
     let beside = format!("/m/acme/payouts/{run}/lines/{line}/advice.pdf");
     assert_eq!(printed(&mara, &beside).await.1, told);
