@@ -65,6 +65,8 @@ CREATE TABLE payout_lines (
   paid_at BIGINT,
   UNIQUE (payout_id, affiliate_id)
 );
+-- A run is read line by line.
+CREATE INDEX payout_lines_payout ON payout_lines (payout_id, id);
 CREATE INDEX payout_lines_affiliate ON payout_lines (affiliate_id, id);
 
 -- What a line held that went back to the balance.

@@ -4,7 +4,6 @@ use super::{Act, Change, Refusal, mails};
 use crate::{
     domain::{
         affiliate::PaymentMethod,
-        commission,
         id::{AffiliateId, Id, PayoutId, PayoutLineId},
         message,
         payout::{self, Decision, LeftOut, LineStatus, Owed, Settings, Status},
@@ -14,17 +13,13 @@ use crate::{
     },
     store::{
         Error, Tx, ledger,
-        payout_lines::{self, Line, NewLine},
+        payout_lines::{self, Line, NewLine, Which},
         payouts::{self, Candidate, Payout},
-        totals,
     },
 };
 
 /// How many affiliates are read in one go.
 const STEP: i64 = 500;
-/// How many lines are decided in one go.
-const LINES: i64 = 200;
-
 /// What a run is for.
 #[derive(Debug, Clone)]
 pub struct Choice {
@@ -201,7 +196,7 @@ pub async fn decide_line(
     let line = payout_lines::by_id(tx, act.program.id, id).await?.filter(|line| line.payout_id == run);
     let line = line.ok_or_else(unknown)?;
     payout_lines::lock_held(tx, run, Some(id)).await?;
-    if decide_each(tx, act, std::slice::from_ref(&line), wanted, reason).await? == 0 {
+    if move_lines(tx, act, Lines::One(&line), (line.status, wanted), reason).await? == 0 {
         return Ok(line);
     }
     let words = Change { before: Some(line.status.as_str()), after: Some(wanted.as_str()), reason };
@@ -231,17 +226,9 @@ pub async fn decide_all(
         return payouts::by_id(tx, program, run).await?.ok_or_else(unknown);
     }
     payout_lines::lock_held(tx, run, None).await?;
-    let (mut moved, mut above) = (0, Id::new(0));
-    loop {
-        let lines = payout_lines::all(tx, run, None, above, LINES).await?;
-        let Some(last) = lines.last() else { break };
-        above = last.id;
-        let is_meant = |line: &Line| match wanted {
-            LineStatus::Cancelled => matches!(line.status, LineStatus::Open | LineStatus::Paid),
-            _ => line.status == LineStatus::Open,
-        };
-        let meant: Vec<_> = lines.into_iter().filter(is_meant).collect();
-        moved += decide_each(tx, act, &meant, wanted, reason).await?;
+    let mut moved = move_lines(tx, act, Lines::Run(run), (LineStatus::Open, wanted), reason).await?;
+    if wanted == LineStatus::Cancelled {
+        moved += move_lines(tx, act, Lines::Run(run), (LineStatus::Paid, wanted), reason).await?;
     }
     if moved == 0 {
         let is_so = found.status.as_str() == wanted.as_str();
@@ -260,48 +247,65 @@ fn nothing_to_move(status: Status) -> String {
     }
 }
 
-/// Moves the lines that are not there yet; how many that were.
-async fn decide_each(
+/// What of a run is moved.
+#[derive(Clone, Copy)]
+enum Lines<'a> {
+    One(&'a Line),
+    Run(PayoutId),
+}
+
+/// Moves the lines from one status to another, what they hold and the counters with them, and tells whom that
+/// concerns; how many lines that were.
+async fn move_lines(
     tx: &mut Tx,
     act: &Act,
-    lines: &[Line],
-    wanted: LineStatus,
+    lines: Lines<'_>,
+    (from, wanted): (LineStatus, LineStatus),
     reason: Option<&str>,
 ) -> Result<i64, Refusal> {
-    let mut moved = 0;
-    for line in lines {
-        let refused =
-            |refusal: payout::Refusal| Refusal::field("status", format!("{refusal} (the line is {})", line.status));
-        let decision = payout::decide(line.status, wanted).map_err(refused)?;
-        let mail = match decision {
-            Decision::Nothing => continue,
-            Decision::Pay => {
-                payout_lines::pay_held(tx, line.id, act.now).await?;
-                count(tx, line, commission::Status::Approved, commission::Status::Paid).await?;
-                Some(message::Kind::PayoutPaid)
-            }
-            Decision::Release { was_paid } => {
-                payout_lines::release_held(tx, line.id, act.now).await?;
-                if was_paid {
-                    count(tx, line, commission::Status::Paid, commission::Status::Approved).await?;
-                }
-                (wanted == LineStatus::Failed).then_some(message::Kind::PayoutFailed)
-            }
-        };
-        post(tx, act, line, decision).await?;
-        payout_lines::set_status(tx, line.id, wanted, reason, act.now).await?;
-        if let Some(kind) = mail {
-            mails::enqueue_for_affiliate(tx, act, line.affiliate_id, kind, line.id.raw()).await?;
-        }
-        moved += 1;
+    let refused = |refusal: payout::Refusal| Refusal::field("status", format!("{refusal} (the line is {from})"));
+    let decision = payout::decide(from, wanted).map_err(refused)?;
+    if decision == Decision::Nothing {
+        return Ok(0);
     }
+    let mut moved = 0;
+    let which = match lines {
+        Lines::One(line) => {
+            tell(tx, act, line, decision, wanted).await?;
+            moved += 1;
+            Which::Line(line.id)
+        }
+        Lines::Run(run) => {
+            let mut above = Id::new(0);
+            loop {
+                let some = payout_lines::all(tx, run, Some(from), above, STEP).await?;
+                let Some(last) = some.last() else { break };
+                above = last.id;
+                for line in &some {
+                    tell(tx, act, line, decision, wanted).await?;
+                    moved += 1;
+                }
+            }
+            Which::Run(run)
+        }
+    };
+    match decision {
+        Decision::Pay => payout_lines::pay_held(tx, which, act.now).await?,
+        _ => payout_lines::release_held(tx, which, from, act.now).await?,
+    }
+    payout_lines::set_status(tx, which, (from, wanted), reason, act.now).await?;
     Ok(moved)
 }
 
-async fn count(tx: &mut Tx, line: &Line, from: commission::Status, to: commission::Status) -> Result<(), Error> {
-    let (count, amount) = (line.commission_count, line.amount_minor);
-    totals::count_commission(tx, line.affiliate_id, from, -count, -amount).await?;
-    totals::count_commission(tx, line.affiliate_id, to, count, amount).await
+/// What a line's move says to the ledger and to its affiliate.
+async fn tell(tx: &mut Tx, act: &Act, line: &Line, decision: Decision, wanted: LineStatus) -> Result<(), Error> {
+    post(tx, act, line, decision).await?;
+    let kind = match wanted {
+        LineStatus::Paid => message::Kind::PayoutPaid,
+        LineStatus::Failed => message::Kind::PayoutFailed,
+        LineStatus::Open | LineStatus::Cancelled => return Ok(()),
+    };
+    mails::enqueue_for_affiliate(tx, act, line.affiliate_id, kind, line.id.raw()).await
 }
 
 async fn post(tx: &mut Tx, act: &Act, line: &Line, decision: Decision) -> Result<(), Error> {
@@ -373,9 +377,12 @@ pub async fn take_results(
         let Some(line) = line.filter(|line| line.status == LineStatus::Open) else { continue };
         match outcome {
             Outcome::Unknown => {}
-            Outcome::Paid => paid += decide_each(tx, act, &[line], LineStatus::Paid, None).await?,
+            Outcome::Paid => {
+                paid += move_lines(tx, act, Lines::One(&line), (LineStatus::Open, LineStatus::Paid), None).await?;
+            }
             Outcome::Failed(reason) => {
-                failed += decide_each(tx, act, &[line], LineStatus::Failed, Some(reason)).await?;
+                let moves = (LineStatus::Open, LineStatus::Failed);
+                failed += move_lines(tx, act, Lines::One(&line), moves, Some(reason)).await?;
             }
         }
     }

@@ -151,19 +151,48 @@ pub async fn counts(tx: &mut Tx, payout: PayoutId) -> Result<Lines, Error> {
     Ok(Lines { open, paid, failed, cancelled })
 }
 
+/// One line of a run, or all of it.
+#[derive(Debug, Clone, Copy)]
+pub enum Which {
+    Line(PayoutLineId),
+    Run(PayoutId),
+}
+
+/// A statement about the lines of that status, whose ids stand at its end; `$1` and `$2` are taken.
+macro_rules! of_lines {
+    ($tx:expr, $which:expr, $status:expr, $before:literal $(, $bind:expr)* $(,)?) => { match $which {
+        Which::Line(id) => execute!(
+            $tx,
+            concat!($before, "(SELECT id FROM payout_lines WHERE id = $1 AND status = $2)"),
+            id,
+            $status
+            $(, $bind)*
+        ),
+        Which::Run(id) => execute!(
+            $tx,
+            concat!($before, "(SELECT id FROM payout_lines WHERE payout_id = $1 AND status = $2)"),
+            id,
+            $status
+            $(, $bind)*
+        ),
+    } };
+}
+
+/// Brings the lines from one status to another, after what they hold.
 pub async fn set_status(
     tx: &mut Tx,
-    id: PayoutLineId,
-    status: LineStatus,
+    which: Which,
+    (from, to): (LineStatus, LineStatus),
     reason: Option<&str>,
     now: Time,
 ) -> Result<(), Error> {
-    let paid_at = (status == LineStatus::Paid).then_some(now);
-    execute!(
+    let paid_at = (to == LineStatus::Paid).then_some(now);
+    of_lines!(
         tx,
-        "UPDATE payout_lines SET status = $2, reason = $3, updated_at = $4, paid_at = $5 WHERE id = $1",
-        id,
-        status,
+        which,
+        from,
+        "UPDATE payout_lines SET status = $3, reason = $4, updated_at = $5, paid_at = $6 WHERE id IN ",
+        to,
         reason,
         now,
         paid_at
@@ -197,31 +226,49 @@ pub async fn lock_payable(tx: &mut Tx, program: ProgramId, until: Time) -> Resul
     Ok(())
 }
 
-/// What the line holds is paid.
-pub async fn pay_held(tx: &mut Tx, line: PayoutLineId, now: Time) -> Result<(), Error> {
-    execute!(
+/// What the open lines hold is paid.
+pub async fn pay_held(tx: &mut Tx, which: Which, now: Time) -> Result<(), Error> {
+    of_lines!(
         tx,
-        "UPDATE commissions SET status = 'paid', paid_at = $2, updated_at = $2, batch_id = NULL WHERE payout_line_id = $1",
-        line,
+        which,
+        LineStatus::Open,
+        "UPDATE commissions SET status = 'paid', paid_at = $3, updated_at = $3, batch_id = NULL WHERE payout_line_id IN ",
         now
-    )
-    .map(drop)
+    )?;
+    count_paid(tx, which, LineStatus::Open, 1).await
 }
 
-/// What the line holds is owed again; the line keeps what it was.
-pub async fn release_held(tx: &mut Tx, line: PayoutLineId, now: Time) -> Result<(), Error> {
-    execute!(
+/// What the lines of that status hold is owed again; the lines keep what it was.
+pub async fn release_held(tx: &mut Tx, which: Which, from: LineStatus, now: Time) -> Result<(), Error> {
+    of_lines!(
         tx,
+        which,
+        from,
         "INSERT INTO payout_releases (payout_line_id, commission_id, amount_minor)
-         SELECT payout_line_id, id, amount_minor FROM commissions WHERE payout_line_id = $1",
-        line
+         SELECT payout_line_id, id, amount_minor FROM commissions WHERE payout_line_id IN "
     )?;
-    execute!(
+    of_lines!(
         tx,
-        "UPDATE commissions SET status = 'approved', paid_at = NULL, updated_at = $2, payout_line_id = NULL
-         WHERE payout_line_id = $1",
-        line,
+        which,
+        from,
+        "UPDATE commissions SET status = 'approved', paid_at = NULL, updated_at = $3, payout_line_id = NULL
+         WHERE payout_line_id IN ",
         now
+    )?;
+    if from == LineStatus::Paid { count_paid(tx, which, from, -1).await } else { Ok(()) }
+}
+
+/// The counters of what went from approved to paid, or (`by` −1) came back.
+async fn count_paid(tx: &mut Tx, which: Which, status: LineStatus, by: i64) -> Result<(), Error> {
+    of_lines!(
+        tx,
+        which,
+        status,
+        "UPDATE affiliate_totals SET
+           approved_count = approved_count - $3 * l.commission_count, approved_minor = approved_minor - $3 * l.amount_minor,
+           paid_count = paid_count + $3 * l.commission_count, paid_minor = paid_minor + $3 * l.amount_minor
+         FROM payout_lines l WHERE l.affiliate_id = affiliate_totals.affiliate_id AND l.id IN ",
+        by
     )
     .map(drop)
 }
