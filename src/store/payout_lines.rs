@@ -8,6 +8,25 @@ use crate::domain::{
     time::Time,
 };
 
+/// What may be paid by a moment, of a table's alias (with its point) and a parameter. What takes back never waits.
+macro_rules! payable {
+    ($alias:literal, $until:literal) => {
+        concat!(
+            $alias,
+            "status = 'approved' AND ",
+            $alias,
+            "payout_line_id IS NULL AND (",
+            $alias,
+            "payable_at <= ",
+            $until,
+            " OR ",
+            $alias,
+            "amount_minor < 0)"
+        )
+    };
+}
+pub(super) use payable;
+
 /// Puts what is payable to the affiliate by then into the line; how many commissions that were, and their sum.
 pub async fn claim(
     tx: &mut Tx,
@@ -18,9 +37,10 @@ pub async fn claim(
 ) -> Result<(i64, i64), Error> {
     execute!(
         tx,
-        "UPDATE commissions SET payout_line_id = $4
-         WHERE program_id = $1 AND affiliate_id = $2 AND status = 'approved' AND payout_line_id IS NULL
-           AND (payable_at <= $3 OR amount_minor < 0)",
+        concat!(
+            "UPDATE commissions SET payout_line_id = $4 WHERE program_id = $1 AND affiliate_id = $2 AND ",
+            payable!("", "$3")
+        ),
         program,
         affiliate,
         until,
@@ -219,9 +239,11 @@ pub async fn lock_held(tx: &mut Tx, payout: PayoutId, line: Option<PayoutLineId>
 /// Keeps others from moving what a run may claim until the transaction ends, in the order that everybody keeps to.
 pub async fn lock_payable(tx: &mut Tx, program: ProgramId, until: Time) -> Result<(), Error> {
     let Tx::Postgres(pg) = tx else { return Ok(()) };
-    let sql = "SELECT COUNT(*) FROM (SELECT id FROM commissions
-        WHERE program_id = $1 AND status = 'approved' AND payout_line_id IS NULL AND (payable_at <= $2 OR amount_minor < 0)
-        ORDER BY id FOR NO KEY UPDATE) payable";
+    let sql = concat!(
+        "SELECT COUNT(*) FROM (SELECT id FROM commissions WHERE program_id = $1 AND ",
+        payable!("", "$2"),
+        " ORDER BY id FOR NO KEY UPDATE) payable"
+    );
     sqlx::query(sql).bind(program).bind(until).execute(pg.raw()).await?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Payouts: how a program pays, what may be paid, and the runs.
 
-use super::{Error, Tx, execute, fetch_all, fetch_one, fetch_optional, row};
+use super::{Error, Tx, execute, fetch_all, fetch_one, fetch_optional, payout_lines::payable, row};
 use crate::domain::{
     affiliate::PaymentMethod,
     bank::Account,
@@ -132,7 +132,8 @@ pub async fn candidates(
     fetch_all!(
         Candidate,
         tx,
-        "SELECT o.affiliate_id, a.name, a.email, a.payment_method AS method, a.payment_details AS sealed_details,
+        concat!(
+            "SELECT o.affiliate_id, a.name, a.email, a.payment_method AS method, a.payment_details AS sealed_details,
                 a.payment_changed_at AS details_changed_at, a.minimum_minor, o.commission_count, o.opening_minor,
                 o.earned_minor, o.reversed_minor
          FROM (SELECT c.affiliate_id, COUNT(*) AS commission_count,
@@ -140,10 +141,11 @@ pub async fn candidates(
                  CAST(SUM(CASE WHEN c.payable_at > $2 AND c.amount_minor > 0 THEN c.amount_minor ELSE 0 END) AS BIGINT) AS earned_minor,
                  CAST(SUM(CASE WHEN c.payable_at > $2 AND c.amount_minor < 0 THEN c.amount_minor ELSE 0 END) AS BIGINT) AS reversed_minor
                FROM commissions c
-               WHERE c.program_id = $1 AND c.status = 'approved' AND c.payout_line_id IS NULL
-                 AND c.affiliate_id > $4 AND (c.payable_at <= $3 OR c.amount_minor < 0)
-               GROUP BY c.affiliate_id ORDER BY c.affiliate_id LIMIT $5) o
-         JOIN affiliates a ON a.id = o.affiliate_id ORDER BY o.affiliate_id",
+               WHERE c.program_id = $1 AND c.affiliate_id > $4 AND ",
+            payable!("c.", "$3"),
+            " GROUP BY c.affiliate_id ORDER BY c.affiliate_id LIMIT $5) o
+             JOIN affiliates a ON a.id = o.affiliate_id ORDER BY o.affiliate_id"
+        ),
         program,
         since,
         until,
@@ -288,13 +290,16 @@ pub async fn balance(
     fetch_optional!(
         Balance,
         tx,
-        "SELECT t.pending_minor, t.approved_minor, t.paid_minor,
-                CAST(COALESCE((SELECT SUM(c.amount_minor) FROM commissions c
-                  WHERE c.program_id = $1 AND c.affiliate_id = $2 AND c.status = 'approved' AND c.payout_line_id IS NULL
-                    AND (c.payable_at <= $3 OR c.amount_minor < 0)), 0) AS BIGINT) AS payable_minor,
-                CAST(COALESCE((SELECT SUM(l.amount_minor) FROM payout_lines l
-                  WHERE l.affiliate_id = $2 AND l.status = 'open'), 0) AS BIGINT) AS in_payout_minor
-         FROM affiliate_totals t WHERE t.affiliate_id = $2 AND t.program_id = $1",
+        concat!(
+            "SELECT t.pending_minor, t.approved_minor, t.paid_minor,
+                    CAST(COALESCE((SELECT SUM(c.amount_minor) FROM commissions c
+                      WHERE c.program_id = $1 AND c.affiliate_id = $2 AND ",
+            payable!("c.", "$3"),
+            "), 0) AS BIGINT) AS payable_minor,
+                    CAST(COALESCE((SELECT SUM(l.amount_minor) FROM payout_lines l
+                      WHERE l.affiliate_id = $2 AND l.status = 'open'), 0) AS BIGINT) AS in_payout_minor
+             FROM affiliate_totals t WHERE t.affiliate_id = $2 AND t.program_id = $1"
+        ),
         program,
         affiliate,
         now
@@ -307,9 +312,11 @@ pub async fn payable(tx: &mut Tx, program: ProgramId, now: Time) -> Result<(i64,
     fetch_one!(
         (i64, i64),
         tx,
-        "SELECT COUNT(DISTINCT affiliate_id), CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) FROM commissions
-         WHERE program_id = $1 AND status = 'approved' AND payout_line_id IS NULL
-           AND (payable_at <= $2 OR amount_minor < 0)",
+        concat!(
+            "SELECT COUNT(DISTINCT affiliate_id), CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) FROM commissions
+             WHERE program_id = $1 AND ",
+            payable!("", "$2")
+        ),
         program,
         now
     )
