@@ -110,6 +110,7 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/payouts/{id}", [200, 200, 200, 200, 200]),
     ("POST", "/payouts/{id}/status", [422, 422, 422, 404, 404]),
     ("POST", "/payouts/{id}/results", [422, 422, 422, 404, 404]),
+    ("GET", "/payouts/{id}/files", [200, 200, 200, 404, 404]),
     ("GET", "/payouts/{id}/files/{format}", [200, 200, 200, 404, 404]),
     ("GET", "/payouts/{id}/lines/{line}", [200, 200, 200, 200, 200]),
     ("POST", "/payouts/{id}/lines/{line}", [422, 422, 422, 404, 404]),

@@ -109,6 +109,7 @@ const PAGES: &[(&str, &str, Who, &[Data])] = &[
     ("payout-confirm", "/m/acme/payouts/confirm", Merchant, FULL),
     ("merchant-payout", "/m/acme/payouts/{payout}", Merchant, FULL),
     ("merchant-payout-wrong", "/m/acme/payouts/{payout} > Read results", Merchant, &[Typical]),
+    ("payout-files", "/m/acme/payouts/{payout}/files", Merchant, FULL),
     ("merchant-payout-line", "/m/acme/payouts/{payout}/lines/{line}", Merchant, FULL),
     ("settings-payouts", "/m/acme/settings/payouts", Merchant, &[Typical]),
     ("claims-to-answer", "/m/acme/claims", Merchant, ALWAYS),

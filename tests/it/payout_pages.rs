@@ -79,7 +79,13 @@ async fn from_a_look_to_what_came_of_it() {
     assert_eq!(site.database.number("SELECT COUNT(*) FROM payouts").await, 1);
 
     let shown = browser.get(&run).await;
-    assert!(shown.text.contains("50.00") && shown.text.contains("PayPal payouts"), "{}", shown.text);
+    assert!(shown.text.contains("50.00"), "{}", shown.text);
+    let files = browser.get(&format!("{run}/files")).await;
+    assert!(
+        files.text.contains("PayPal payouts") && files.text.contains("Carries nobody of this payout"),
+        "{}",
+        files.text
+    );
     let file = browser.get(&format!("{run}/files/paypal")).await;
     assert_eq!(file.status, 200, "{file:?}");
     assert!(file.header("content-disposition").starts_with("attachment; filename=\"pay_"));

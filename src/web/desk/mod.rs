@@ -7,6 +7,7 @@ pub mod commission;
 pub mod coupons;
 pub mod decisions;
 pub mod home;
+pub mod payout_files;
 pub mod payout_preview;
 pub mod payouts;
 pub mod queue;

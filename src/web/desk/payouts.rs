@@ -1,13 +1,7 @@
 //! Payouts that were made: the list, one of them with its lines, and what is said of how it went.
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::{
-    extract::State,
-    http::{HeaderValue, header},
-    response::{IntoResponse as _, Response},
-};
+use axum::{extract::State, response::Response};
 
 use super::{actor, counted, forget_sums, style};
 use crate::{
@@ -16,9 +10,7 @@ use crate::{
         id::{self, Id, PayoutId, PayoutLineId},
         money::{Currency, Money},
         payment,
-        payout::{LineStatus, Lines, Settings, Status},
-        payout_files::{self, Format, Plan, results},
-        program::Program,
+        payout::{LineStatus, Lines, Status},
         role::Permission,
         text,
         time::Time,
@@ -35,12 +27,11 @@ use crate::{
         failure::Failure,
         filters,
         form::Form,
-        input::{PathId, Query, path_parameter},
+        input::{PathId, Query},
         paper,
         payouts::PathLine,
         reply::Reply,
         shell::Notice,
-        upload::Upload,
     },
 };
 
@@ -114,22 +105,6 @@ impl LineRow {
     }
 }
 
-/// A file of the run, and what it carries.
-struct FileRow {
-    format: Format,
-    parts: usize,
-    count: i64,
-    sum: Money,
-    /// Why it cannot be had.
-    missing: Option<&'static str>,
-}
-
-impl FileRow {
-    fn numbers(&self) -> std::ops::RangeInclusive<usize> {
-        1..=self.parts
-    }
-}
-
 struct Event {
     at: Time,
     what: String,
@@ -146,7 +121,6 @@ struct Show {
     /// The last one shown, where there are more.
     next: Option<PayoutLineId>,
     is_first: bool,
-    files: Vec<FileRow>,
     events: Vec<Event>,
     problems: Vec<String>,
     may_pay: bool,
@@ -192,10 +166,7 @@ async fn page(
     let lines = payout_lines::all(tx, id, None, above, ROWS).await?;
     let is_full = lines.len() == usize::try_from(ROWS).unwrap_or(usize::MAX);
     let next = lines.last().map(|line| line.id).filter(|_| is_full);
-    let settings = payouts::settings(tx, program.id).await?;
     let may_pay = me.grants.allow(Permission::Payouts);
-    let files =
-        if may_pay && above == Id::new(0) { files(tx, secret, program, &run, &settings).await? } else { Vec::new() };
     Ok(Show {
         slug: program.slug.clone(),
         amount: program.currency.of(run.amount_minor),
@@ -203,7 +174,6 @@ async fn page(
         rows: lines.into_iter().map(|line| LineRow::new(line, secret, program.currency)).collect::<Result<_, _>>()?,
         next,
         is_first: above == Id::new(0),
-        files,
         events: events(tx, me, id).await?,
         problems,
         may_pay,
@@ -237,120 +207,16 @@ async fn events(tx: &mut Tx, me: &Caller, id: PayoutId) -> Result<Vec<Event>, Fa
     Ok(events)
 }
 
-/// A line with what files say of it.
-struct Carried {
-    /// As files carry it.
-    id: String,
-    details: String,
-    line: Line,
-}
-
-/// The run's lines that still are to be paid or were.
-async fn carried(tx: &mut Tx, secret: &SecretKey, run: &Payout) -> Result<Vec<Carried>, Error> {
-    let (mut all, mut above) = (Vec::new(), Id::new(0));
-    loop {
-        let lines = payout_lines::all(tx, run.id, None, above, 500).await?;
-        let Some(last) = lines.last() else { return Ok(all) };
-        above = last.id;
-        let meant = lines.into_iter().filter(|line| matches!(line.status, LineStatus::Open | LineStatus::Paid));
-        for line in meant {
-            let details = payment_details::open(secret, line.affiliate_id, &line.sealed_details)?;
-            all.push(Carried { id: line.id.to_string(), details, line });
-        }
-    }
-}
-
-fn file_lines(lines: &[Carried]) -> Vec<payout_files::Line<'_>> {
-    let mut all = Vec::new();
-    for Carried { id, details, line } in lines {
-        all.push(payout_files::Line {
-            id,
-            name: &line.name,
-            email: &line.email,
-            method: line.method,
-            details,
-            amount: line.amount_minor,
-            note: "",
-        });
-    }
-    all
-}
-
-async fn files(
-    tx: &mut Tx,
-    secret: &SecretKey,
-    program: &Program,
-    run: &Payout,
-    settings: &Settings,
-) -> Result<Vec<FileRow>, Error> {
-    let (lines, id) = (carried(tx, secret, run).await?, run.id.to_string());
-    let lines = file_lines(&lines);
-    let whole = payout_files::Run {
-        program: &program.name,
-        id: &id,
-        currency: run.currency,
-        execute_on: run.created_at,
-        lines: &lines,
-    };
-    let row = |format: Format| {
-        let plan = Plan::of(format, whole);
-        let (count, sum) = plan.carried();
-        let missing =
-            (format == Format::Sepa && settings.payer.is_none()).then_some("name the account that you pay from");
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        FileRow { format, parts: plan.files(), count, sum: run.currency.of(sum), missing }
-    };
-    Ok(Format::ALL.into_iter().map(row).filter(|row| row.parts > 0).collect())
-}
-
-/// `GET /m/{program}/payouts/{id}/files/{format}`, with `part` where there are several.
-pub async fn file(
-    me: Pays,
-    State(app): State<App>,
-    PathId(id): PathId<id::Payout>,
-    PathFormat(format): PathFormat,
-    query: Query,
-) -> Result<Response, Failure> {
-    let part = query.get("part").and_then(|part| part.parse::<usize>().ok()).unwrap_or(1).saturating_sub(1);
-    let (act, program) = (me.act(&app), Arc::clone(&me.program));
-    let made = app.db.write::<_, Refusal, _>(move |tx| {
-        Box::pin(async move {
-            let unknown = || Refusal::NotFound("file");
-            let run = payouts::by_id(tx, program.id, id).await?.ok_or_else(unknown)?;
-            let settings = payouts::settings(tx, program.id).await?;
-            let (lines, id) = (carried(tx, &act.secret, &run).await?, run.id.to_string());
-            let lines = file_lines(&lines);
-            let whole = payout_files::Run {
-                program: &program.name,
-                id: &id,
-                currency: run.currency,
-                execute_on: act.now,
-                lines: &lines,
-            };
-            let payer = settings.payer.as_ref();
-            let payer = payer.map(|payer| payout_files::Payer { name: &payer.name, account: &payer.account });
-            let file = Plan::of(format, whole).write(part, payer, act.now).map_err(|_| unknown())?;
-            flow::took_file(tx, &act, run.id, format.label()).await?;
-            Ok(file)
-        })
-    });
-    let file = made.await?;
-    let named =
-        HeaderValue::try_from(format!("attachment; filename=\"{}\"", file.name)).map_err(|_| Failure::internal())?;
-    let head =
-        [(header::CONTENT_TYPE, HeaderValue::from_static(file.media_type)), (header::CONTENT_DISPOSITION, named)];
-    Ok((head, file.bytes).into_response())
-}
-
-pub struct PathFormat(Format);
-
-impl axum::extract::FromRequestParts<App> for PathFormat {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut axum::http::request::Parts, app: &App) -> Result<Self, Failure> {
-        let word = path_parameter(parts, app, "format").await?;
-        Format::parse(&word).map(Self).map_err(|_| Failure::no_route())
-    }
+/// The run's page again, with what is wrong.
+pub(super) async fn invalid(
+    app: &App,
+    me: &Caller,
+    id: PayoutId,
+    form: Form,
+    problems: Vec<String>,
+) -> Result<Reply, Failure> {
+    let mut tx = app.db.read().await?;
+    Ok(Reply::invalid(page(&mut tx, &app.secret, me, id, Id::new(0), form, problems).await?))
 }
 
 /// `POST /m/{program}/payouts/{id}/status`: all of it.
@@ -386,57 +252,7 @@ pub async fn decide(
             Err(refusal) => form.refused(refusal)?,
         }
     }
-    let mut tx = app.db.read().await?;
-    Ok(Reply::invalid(page(&mut tx, &app.secret, &me, id, Id::new(0), form, Vec::new()).await?))
-}
-
-/// `POST /m/{program}/payouts/{id}/results`: what the bank or the provider says came of it.
-pub async fn results(
-    me: Pays,
-    State(app): State<App>,
-    PathId(id): PathId<id::Payout>,
-    upload: Upload,
-) -> Result<Reply, Failure> {
-    let Upload { mut form, file } = upload;
-    let text = file.and_then(|bytes| String::from_utf8(bytes).ok());
-    let Some(text) = text else {
-        form.wrong("file", "must be a CSV file in UTF-8");
-        let mut tx = app.db.read().await?;
-        return Ok(Reply::invalid(page(&mut tx, &app.secret, &me, id, Id::new(0), form, Vec::new()).await?));
-    };
-    let (act, program) = (me.act(&app), Arc::clone(&me.program));
-    let done = app.db.write::<_, Refusal, _>(move |tx| {
-        Box::pin(async move {
-            let run = payouts::by_id(tx, program.id, id).await?.ok_or(Refusal::NotFound("payout"))?;
-            let (lines, shown) = (carried(tx, &act.secret, &run).await?, run.id.to_string());
-            let file = file_lines(&lines);
-            let whole = payout_files::Run {
-                program: &program.name,
-                id: &shown,
-                currency: run.currency,
-                execute_on: act.now,
-                lines: &file,
-            };
-            let read = results::read(&text, whole);
-            let problems: Vec<_> = read.problems.iter().map(|it| format!("Row {} {}", it.row, it.why)).collect();
-            let told = read.lines.into_iter().filter_map(|(line, outcome)| {
-                let id = PayoutLineId::parse(line.id).ok()?;
-                Some((id, outcome))
-            });
-            let told: Vec<_> = told.collect();
-            let counts = flow::take_results(tx, &act, id, &told).await?;
-            Ok((counts, problems))
-        })
-    });
-    let ((paid, failed), problems) = done.await?;
-    forget_sums(&app, me.program.id);
-    let told = format!("{paid} paid, {failed} failed.");
-    if problems.is_empty() {
-        return Ok(Reply::done(format!("/m/{}/payouts/{id}", me.program.slug), Notice::done(told)));
-    }
-    form.wrong("file", format!("has rows that say nothing that could be used. From the others: {told}"));
-    let mut tx = app.db.read().await?;
-    Ok(Reply::invalid(page(&mut tx, &app.secret, &me, id, Id::new(0), form, problems).await?))
+    invalid(&app, &me, id, form, Vec::new()).await
 }
 
 #[derive(Template)]
