@@ -42,11 +42,9 @@ impl Bench {
         connect(engine, &cookie).await?;
         pages::is_shown(engine, PAGE, &cookie).await?;
 
-        let before = engine.server.cpu()?;
         let page = Glances::begin(engine, &cookie);
         sleep(Duration::from_secs(seconds.div_ceil(2))).await;
         let mut quiet = page.end().await;
-        let a_page = (engine.server.cpu()? - before) / f64::from(count(quiet.len()).max(1));
 
         let (before, since) = (engine.server.cpu()?, Instant::now());
         let page = Glances::begin(engine, &cookie);
@@ -62,7 +60,7 @@ impl Bench {
         }
         let took = since.elapsed().as_secs_f64();
         let done = engine.events("state = 'done'").await?;
-        let cpu = engine.server.cpu()? - before - a_page * f64::from(count(beside.len()));
+        let cpu = engine.server.cpu()? - before;
 
         let events = f64::from(count(answered.len()).max(1));
         println!("signed events, {wanted} a second for {seconds} s beside {PAGE}:");
@@ -75,7 +73,7 @@ impl Bench {
             "  processed {:.0}/s: {waiting} waited at the end, all over after {took:.1} s, {done} became sales",
             events / took
         );
-        println!("  CPU for an event, looked at and all: {:.0} us (< 1000)", cpu * 1e6 / events);
+        println!("  CPU for an event, the pages beside them in it: {:.0} us (< 1000)", cpu * 1e6 / events);
         println!(
             "  the page beside them: {:.1} ms (p50), {:.1} ms (p99, < 50), of {}; alone {:.1} and {:.1} ms",
             percentile(&mut beside, 50),
