@@ -68,8 +68,8 @@ pub async fn by_id(tx: &mut Tx, id: AnnouncementId) -> Result<Option<Announcemen
 
 /// What a notice is about.
 pub async fn of_notice(tx: &mut Tx, notice: Id<NoticeRow>) -> Result<Option<Announcement>, Error> {
-    let text = announcement!("WHERE id = (SELECT announcement_id FROM notices WHERE id = $1)");
-    fetch_optional!(Announcement, tx, text, notice)
+    const TEXT: &str = announcement!("WHERE id = (SELECT announcement_id FROM notices WHERE id = $1)");
+    fetch_optional!(Announcement, tx, TEXT, notice)
 }
 
 /// What was announced since a moment to an affiliate who had joined by then, the newest first.

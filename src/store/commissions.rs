@@ -86,7 +86,7 @@ pub async fn create(tx: &mut Tx, new: &NewCommission<'_>) -> Result<(), Error> {
 macro_rules! commission {
     ($rest:literal) => {
         concat!(
-            "SELECT c.id, c.affiliate_id, a.status AS affiliate_status, c.conversion_id, s.order_id, c.kind,
+            "SELECT c.id, c.affiliate_id, CASE WHEN a.blocked_as = 'rejected' THEN 'pending' ELSE a.status END AS affiliate_status, c.conversion_id, s.order_id, c.kind,
                     c.amount_minor, c.original_minor, c.rate_bps, c.status, c.reason,
                     c.payout_line_id, c.refund_id, c.created_at, c.updated_at, c.approved_at,
                     c.paid_at, c.payable_at, COALESCE(s.amount_minor, 0) AS sale_minor, c.explanation, c.held_for

@@ -147,8 +147,8 @@ pub async fn count(tx: &mut Tx, id: Id<Customer>, sale: NewSale) -> Result<(), E
 
 /// Takes back what [`count`] counted of a sale that somebody else recorded at the same moment.
 pub async fn uncount(tx: &mut Tx, id: Id<Customer>, earned: i64) -> Result<(), Error> {
-    let text = "UPDATE customers SET sales = sales - 1, earned_minor = earned_minor - $2 WHERE id = $1";
-    execute!(tx, text, id, earned).map(drop)
+    const TEXT: &str = "UPDATE customers SET sales = sales - 1, earned_minor = earned_minor - $2 WHERE id = $1";
+    execute!(tx, TEXT, id, earned).map(drop)
 }
 
 /// The customer as they stay until the transaction ends, however two reports named them.

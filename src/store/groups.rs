@@ -58,8 +58,8 @@ pub async fn create(tx: &mut Tx, id: GroupId, program: ProgramId, name: &str) ->
 /// # Errors
 /// A unique violation where another one has the name.
 pub async fn rename(tx: &mut Tx, id: GroupId, name: &str) -> Result<(), Error> {
-    let text = "UPDATE affiliate_groups SET name = $2, name_key = $3 WHERE id = $1";
-    execute!(tx, text, id, name, name.to_lowercase()).map(drop)
+    const TEXT: &str = "UPDATE affiliate_groups SET name = $2, name_key = $3 WHERE id = $1";
+    execute!(tx, TEXT, id, name, name.to_lowercase()).map(drop)
 }
 
 pub async fn set_archived(tx: &mut Tx, id: GroupId, at: Option<Time>) -> Result<(), Error> {

@@ -290,10 +290,22 @@ macro_rules! ask {
     }};
 }
 
+/// The text with `?1` for `$1`: SQLite numbers what it knows by a name in the order in which the names stand.
+macro_rules! numbered {
+    ($sql:expr) => {{
+        const NUMBERED_BYTES: [u8; $sql.len()] = $crate::store::sqlite::numbered($sql);
+        const NUMBERED: &str = match std::str::from_utf8(&NUMBERED_BYTES) {
+            Ok(text) => text,
+            Err(_) => $sql,
+        };
+        NUMBERED
+    }};
+}
+
 /// Zero or one row of `$row`. The four macros run one literal text on either engine.
 macro_rules! fetch_optional {
     ($row:ty, $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => { match $tx {
-        $crate::store::Tx::Sqlite(lite) => $crate::store::sqlite::fetch_optional::<$row>(lite, $sql, &[$(&$bind as &dyn rusqlite::ToSql),*]),
+        $crate::store::Tx::Sqlite(lite) => $crate::store::sqlite::fetch_optional::<$row>(lite, $crate::store::numbered!($sql), &[$(&$bind as &dyn rusqlite::ToSql),*]),
         $crate::store::Tx::Postgres(pg) => $crate::store::ask!(pg, sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_optional(pg.raw())),
     } };
 }
@@ -309,7 +321,7 @@ macro_rules! fetch_one {
 /// All rows.
 macro_rules! fetch_all {
     ($row:ty, $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => { match $tx {
-        $crate::store::Tx::Sqlite(lite) => $crate::store::sqlite::fetch_all::<$row>(lite, $sql, &[$(&$bind as &dyn rusqlite::ToSql),*]),
+        $crate::store::Tx::Sqlite(lite) => $crate::store::sqlite::fetch_all::<$row>(lite, $crate::store::numbered!($sql), &[$(&$bind as &dyn rusqlite::ToSql),*]),
         $crate::store::Tx::Postgres(pg) => $crate::store::ask!(pg, sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_all(pg.raw())),
     } };
 }
@@ -317,7 +329,7 @@ macro_rules! fetch_all {
 /// The number of rows it changed.
 macro_rules! execute {
     ($tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => { match $tx {
-        $crate::store::Tx::Sqlite(lite) => $crate::store::sqlite::execute(lite, $sql, &[$(&$bind as &dyn rusqlite::ToSql),*]),
+        $crate::store::Tx::Sqlite(lite) => $crate::store::sqlite::execute(lite, $crate::store::numbered!($sql), &[$(&$bind as &dyn rusqlite::ToSql),*]),
         $crate::store::Tx::Postgres(pg) => $crate::store::ask!(pg, sqlx::query($sql)$(.bind($bind))*.execute(pg.raw())).map(|done| done.rows_affected()),
     } };
 }
@@ -368,4 +380,4 @@ impl<'r, T: sqlx::FromRow<'r, sqlx::postgres::PgRow>> sqlx::FromRow<'r, sqlx::po
     }
 }
 
-pub(crate) use {ask, execute, fetch_all, fetch_one, fetch_optional, row};
+pub(crate) use {ask, execute, fetch_all, fetch_one, fetch_optional, numbered, row};

@@ -1,7 +1,7 @@
 //! The proof behind `check-ledger`: every total, counter and balance computed again from the rows that it
 //! summarises. Each question sets what is stored against what the rows say and keeps what differs.
 
-use super::{Error, Tx, fetch_all, row};
+use super::{Error, Tx, ask, row, sqlite};
 
 row! {
     /// `id` is of what `what` names; `day` is 0 where there is none.
@@ -206,7 +206,11 @@ const CHECKS: &[(&str, &str)] = &[
 pub async fn differences(tx: &mut Tx) -> Result<Vec<String>, Error> {
     let mut found = Vec::new();
     for (what, sql) in CHECKS {
-        for Difference { id, day, stored, rows } in fetch_all!(Difference, tx, *sql)? {
+        let differing: Vec<Difference> = match tx {
+            Tx::Sqlite(lite) => sqlite::fetch_all(lite, sql, &[])?,
+            Tx::Postgres(pg) => ask!(pg, sqlx::query_as(*sql).fetch_all(pg.raw()))?,
+        };
+        for Difference { id, day, stored, rows } in differing {
             let on = if day == 0 { String::new() } else { format!(" ({day} days after 1970-01-01)") };
             found.push(format!("{what}: of {id}{on} {stored} is stored, the rows say {rows}"));
         }

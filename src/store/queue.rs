@@ -62,7 +62,7 @@ row! {
 macro_rules! line {
     ($which:literal) => {
         concat!(
-            "SELECT c.id, c.affiliate_id, a.name AS affiliate_name, a.status AS affiliate_status, s.order_id, c.kind,
+            "SELECT c.id, c.affiliate_id, a.name AS affiliate_name, CASE WHEN a.blocked_as = 'rejected' THEN 'pending' ELSE a.status END AS affiliate_status, s.order_id, c.kind,
                     c.amount_minor, c.original_minor, c.rate_bps, c.status, c.reason,
                     c.payout_line_id IS NOT NULL AS is_in_payout, c.created_at, c.paid_at, c.payable_at,
                     COALESCE(s.amount_minor, 0) AS sale_minor, c.explanation, c.held_for

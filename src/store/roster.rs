@@ -73,12 +73,12 @@ pub async fn page(
         && asked.group == 0;
     let status = asked.status;
     if is_plain && !status.is_empty() {
-        let text = lines!("a.status = $2 ORDER BY a.id DESC LIMIT $3 OFFSET $4");
-        return fetch_all!(Line, tx, text, program, status, limit, offset);
+        const TEXT: &str = lines!("a.status = $2 ORDER BY a.id DESC LIMIT $3 OFFSET $4");
+        return fetch_all!(Line, tx, TEXT, program, status, limit, offset);
     }
     if is_plain {
-        let text = lines!("a.status <> $2 ORDER BY a.id DESC LIMIT $3 OFFSET $4");
-        return fetch_all!(Line, tx, text, program, status, limit, offset);
+        const TEXT: &str = lines!("a.status <> $2 ORDER BY a.id DESC LIMIT $3 OFFSET $4");
+        return fetch_all!(Line, tx, TEXT, program, status, limit, offset);
     }
     let sign: i64 = if asked.is_rising { -1 } else { 1 };
     fetch_all!(

@@ -25,7 +25,7 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
-pub use self::statements::{FromLite, execute, execute_script, fetch_all, fetch_optional};
+pub use self::statements::{FromLite, execute, execute_script, fetch_all, fetch_optional, numbered};
 use self::writer::{Job, Pending, finished, gone};
 use super::{
     Error, Tx,

@@ -1,4 +1,4 @@
-//! Statements on one connection: prepared once, their values bound by name.
+//! Statements on one connection: prepared once, their values bound by number.
 
 use rusqlite::{Connection, ToSql};
 
@@ -24,13 +24,20 @@ tuples!(A 0, B 1, C 2);
 tuples!(A 0, B 1, C 2, D 3);
 tuples!(A 0, B 1, C 2, D 3, E 4);
 
-/// SQLite numbers `$2` by where it first stands, not by its name, so values are bound by name.
+/// The text with `?1` for `$1`.
+pub const fn numbered<const LENGTH: usize>(sql: &str) -> [u8; LENGTH] {
+    let (sql, mut out, mut at) = (sql.as_bytes(), [0; LENGTH], 0);
+    while at < LENGTH {
+        let is_place = sql[at] == b'$' && at + 1 < LENGTH && sql[at + 1].is_ascii_digit();
+        out[at] = if is_place { b'?' } else { sql[at] };
+        at += 1;
+    }
+    out
+}
+
 fn bind(statement: &mut rusqlite::CachedStatement<'_>, values: &[&dyn ToSql]) -> Result<(), Error> {
-    for index in 1..=statement.parameter_count() {
-        let name = statement.parameter_name(index).and_then(|name| name.strip_prefix('$'));
-        let place = name.and_then(|number| number.parse::<usize>().ok()).unwrap_or(index);
-        let value = values.get(place - 1).ok_or(rusqlite::Error::InvalidParameterCount(values.len(), place))?;
-        statement.raw_bind_parameter(index, value)?;
+    for (place, value) in values.iter().enumerate() {
+        statement.raw_bind_parameter(place + 1, value)?;
     }
     Ok(())
 }
