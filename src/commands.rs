@@ -1,7 +1,12 @@
 //! The commands that do one thing and end. What they print on stdout is for scripts; the rest goes to
 //! stderr.
 
-use std::{io::Read as _, path::PathBuf, sync::Arc};
+use std::{
+    fmt::Display,
+    io::{Read as _, Write as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::{Args, Subcommand};
 
@@ -134,11 +139,16 @@ type Error = Box<dyn std::error::Error>;
 pub async fn run(command: Command, mut config: Config) -> Result<Outcome, Error> {
     match command {
         Command::Openapi => {
-            println!("{}", web::document_json());
+            say(web::document_json())?;
             return Ok(Outcome::Fine);
         }
         Command::Backup { file } => return backup(&config, file).await,
         _ => {}
+    }
+    let begins =
+        matches!(command, Command::Migrate | Command::User(_) | Command::Program(ProgramCommand::Create { .. }));
+    if !begins {
+        must_exist(&config)?;
     }
     let secret = config.secret()?;
     let app = App::open(config, secret, Clock::System).await?;
@@ -166,7 +176,7 @@ pub async fn run(command: Command, mut config: Config) -> Result<Outcome, Error>
             let made = write(&app, program, move |tx, act| {
                 Box::pin(async move { programs::create_key(tx, &act, &name, scope, expires).await })
             });
-            println!("{}", made.await?.as_str());
+            say(made.await?.as_str())?;
             Ok(Outcome::Fine)
         }
         Command::Key(KeyCommand::List { program }) => list_keys(&app, &program).await,
@@ -182,8 +192,24 @@ pub async fn run(command: Command, mut config: Config) -> Result<Outcome, Error>
     outcome
 }
 
-fn about(flag: &'static str) -> impl Fn(Issue) -> String {
-    move |issue| format!("{flag} {issue}")
+/// A line on stdout, for scripts.
+///
+/// # Errors
+/// When nobody takes it: a pipe that was closed, a full disk.
+pub fn say(line: impl Display) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{line}")
+}
+
+/// A flag with a value that cannot be.
+#[derive(Debug, thiserror::Error)]
+#[error("{flag} {issue}")]
+pub struct Misused {
+    flag: &'static str,
+    issue: Issue,
+}
+
+fn about(flag: &'static str) -> impl Fn(Issue) -> Misused {
+    move |issue| Misused { flag, issue }
 }
 
 /// Runs the work in a transaction, in the name of the command line.
@@ -211,7 +237,7 @@ async fn create_user(app: &App, email: &str, name: String, password_stdin: bool)
         let mut given = String::new();
         std::io::stdin().take(4_096).read_to_string(&mut given)?;
         let given = given.trim_end_matches(['\r', '\n']).to_owned();
-        password::check(&given).map_err(about("the password"))?;
+        password::check(&given).map_err(|issue| format!("the password {issue}"))?;
         password_hash = Some(password::hash(given).await.ok_or("the password could not be hashed")?);
     }
     let (ids, secret) = (Arc::clone(&app.ids), Arc::clone(&app.secret));
@@ -228,12 +254,12 @@ async fn create_user(app: &App, email: &str, name: String, password_stdin: bool)
         })
     });
     if let Some(link) = link.await? {
-        println!("{}{}", app.config.base_url, one_time_links::path(&app.secret, Purpose::SignIn, link));
+        say(format_args!("{}{}", app.config.base_url, one_time_links::path(&app.secret, Purpose::SignIn, link)))?;
     }
     Ok(Outcome::Fine)
 }
 
-fn read_program(app: &App, slug: String, name: String, currency: &str, commission: &str) -> Result<Program, String> {
+fn read_program(app: &App, slug: String, name: String, currency: &str, commission: &str) -> Result<Program, Misused> {
     code::slug(&slug).map_err(about("--slug"))?;
     text::name(&name).map_err(about("--name"))?;
     let currency = Currency::parse(currency).map_err(about("--currency"))?;
@@ -247,7 +273,7 @@ async fn create_program(app: &App, new: Program, owner: &str) -> Result<Outcome,
     let owner = owner.ok_or("--owner must be the e-mail address of an account (offshoot user create)")?.id;
     let id = new.id;
     write(app, Arc::new(new), move |tx, act| Box::pin(async move { programs::create(tx, &act, owner).await })).await?;
-    println!("{id}");
+    say(id)?;
     Ok(Outcome::Fine)
 }
 
@@ -278,7 +304,7 @@ pub struct Change {
 }
 
 impl Change {
-    fn apply(self, before: &Program) -> Result<Program, String> {
+    fn apply(self, before: &Program) -> Result<Program, Misused> {
         let mut after = before.clone();
         if let Some(name) = self.name {
             text::name(&name).map_err(about("--name"))?;
@@ -301,7 +327,7 @@ impl Change {
             after.signals.ads_allowed = match word.as_str() {
                 "allowed" => true,
                 "held" => false,
-                _ => return Err("--ads must be allowed or held".into()),
+                _ => return Err(about("--ads")(Issue::new("must be allowed or held"))),
             };
         }
         if let Some(hosts) = self.banned_referrers {
@@ -325,7 +351,7 @@ async fn list_keys(app: &App, slug: &str) -> Result<Outcome, Error> {
             (None, Some(at)) => format!("\texpires {at}"),
             (None, None) => String::new(),
         };
-        println!("{}\t{}\t{}\t{}\t{used}{ended}", key.prefix, key.last_four, key.scope, key.name);
+        say(format_args!("{}\t{}\t{}\t{}\t{used}{ended}", key.prefix, key.last_four, key.scope, key.name))?;
     }
     Ok(Outcome::Fine)
 }
@@ -333,7 +359,7 @@ async fn list_keys(app: &App, slug: &str) -> Result<Outcome, Error> {
 async fn check_ledger(db: &Db) -> Result<Outcome, Error> {
     let differences = db.snapshot(|tx| Box::pin(proof::differences(tx))).await?;
     for difference in &differences {
-        println!("{difference}");
+        say(difference)?;
     }
     if differences.is_empty() {
         eprintln!("every total is the sum of its rows");
@@ -342,20 +368,35 @@ async fn check_ledger(db: &Db) -> Result<Outcome, Error> {
     Ok(Outcome::Failed)
 }
 
+/// A mistyped path must not be answered by a new and empty database.
+fn must_exist(config: &Config) -> Result<(), String> {
+    match store::sqlite_file(&config.database_url) {
+        Some(file) if !Path::new(file).exists() => Err(format!("there is no database at {file}")),
+        _ => Ok(()),
+    }
+}
+
 async fn backup(config: &Config, file: PathBuf) -> Result<Outcome, Error> {
     if store::sqlite_file(&config.database_url).is_none() {
         return Err("on PostgreSQL, use pg_dump: pg_dump --format=custom --file=FILE \"$OFFSHOOT_DATABASE_URL\"".into());
+    }
+    must_exist(config)?;
+    if file.exists() {
+        return Err(format!("{} exists already", file.display()).into());
     }
     Db::open(&config.database_url).await?.copy_to(file.clone()).await?;
     eprintln!("copied to {}", file.display());
     Ok(Outcome::Fine)
 }
 
+/// What the log says of the set-up is said whatever else it leaves out: there is no other way in.
+pub const SETUP: &str = "offshoot::setup";
+
 /// While there is no account, the log tells where the first one is made.
 pub async fn tell_setup_address(app: &App) -> Result<(), store::Error> {
     let now = app.clock.now();
     if let Some(token) = app.db.write(move |tx| Box::pin(accounts::setup_token(tx, now))).await? {
-        tracing::info!("set up the first account and program at {}setup?token={}", app.config.base_url, token.as_str());
+        tracing::info!(target: SETUP, "set up the first account and program at {}setup?token={}", app.config.base_url, token.as_str());
     }
     Ok(())
 }

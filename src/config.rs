@@ -138,7 +138,12 @@ impl Config {
             wrong("OFFSHOOT_TRUSTED_PROXIES", "must be addresses or networks separated by commas, such as 10.0.0.0/8");
         }
         let log = variable("OFFSHOOT_LOG").unwrap_or_else(|| "info".into());
-        if log.parse::<tracing_subscriber::filter::Targets>().is_err() {
+        // A word alone is taken for a program's part of that name, and would silence the rest.
+        let is_level =
+            |part: &str| part.contains(['=', ':']) || part.parse::<tracing::level_filters::LevelFilter>().is_ok();
+        if log.parse::<tracing_subscriber::filter::Targets>().is_err()
+            || !log.split(',').all(|part| is_level(part.trim()))
+        {
             wrong(
                 "OFFSHOOT_LOG",
                 "must be error, warn, info, debug or trace, or a filter such as info,offshoot::web=debug",

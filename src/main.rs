@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use offshoot::{
     app::App,
     clock::Clock,
-    commands::{self, Outcome},
+    commands::{self, Misused, Outcome},
     config::{Config, Given},
     demo, jobs,
     web::{self, server},
@@ -15,6 +15,7 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
+use tracing::Level;
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 #[global_allocator]
@@ -66,6 +67,10 @@ fn main() -> ExitCode {
     match outcome {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::Failed) => ExitCode::FAILURE,
+        Err(error) if error.is::<Misused>() => {
+            fail(&*error);
+            ExitCode::from(2)
+        }
         Err(error) => fail(&*error),
     }
 }
@@ -76,7 +81,7 @@ fn fail(error: &(impl std::fmt::Display + ?Sized)) -> ExitCode {
 }
 
 fn log(filter: &str) {
-    let filter: Targets = filter.parse().unwrap_or_default();
+    let filter = filter.parse::<Targets>().unwrap_or_default().with_target(commands::SETUP, Level::INFO);
     let registry = tracing_subscriber::registry().with(filter);
     let to_person = std::io::stderr().is_terminal();
     if to_person {
@@ -94,6 +99,7 @@ async fn serve(mut config: Config, with_demo: bool) -> Result<Outcome, Box<dyn s
         demo::fill(&app).await?;
     }
     commands::tell_setup_address(&app).await?;
+    web::know_programs(&app).await?;
 
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (end_of_work, ended) = tokio::sync::oneshot::channel::<()>();

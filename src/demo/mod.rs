@@ -12,6 +12,7 @@ use self::cast::{APPLICANTS, BROWSERS, DESCRIPTION, LANDINGS, PEOPLE, SOURCES, T
 use crate::{
     app::{App, Parts},
     clock::Clock,
+    commands::say,
     domain::{
         affiliate::{PaymentMethod, Status},
         application::{Answer, Question, Settings},
@@ -86,10 +87,10 @@ pub async fn fill(app: &App) -> Result<(), Box<dyn std::error::Error>> {
     let year = App::new(Parts { clock, ids, ..Parts::clone(app) });
     let key = app.db.write(move |tx| Box::pin(async move { Year::new(year, now).live(tx, password_hash).await }));
     let key = key.await?;
-    println!("The demo program is filled. Sign in at {}login", app.config.base_url);
-    println!("  merchant:  {MERCHANT}  password {PASSWORD}");
-    println!("  affiliate: {AFFILIATE}  password {PASSWORD}");
-    println!("  API key:   {key}");
+    say(format_args!("The demo program is filled. Sign in at {}login", app.config.base_url))?;
+    say(format_args!("  merchant:  {MERCHANT}  password {PASSWORD}"))?;
+    say(format_args!("  affiliate: {AFFILIATE}  password {PASSWORD}"))?;
+    say(format_args!("  API key:   {key}"))?;
     Ok(())
 }
 

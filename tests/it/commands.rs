@@ -6,7 +6,7 @@ use offshoot::store::migrate;
 
 use crate::support::{
     Api, Database, Process,
-    process::{printed, run, run_with, set_up},
+    process::{command, printed, run, run_with, set_up},
 };
 
 fn said(output: &Output) -> String {
@@ -19,6 +19,14 @@ fn fails(output: &Output, reason: &str) {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(output.stdout.is_empty(), "{output:?}");
     assert!(said(output).contains(reason), "{output:?}");
+}
+
+/// The same with exit code 2: what was asked for cannot be.
+#[track_caller]
+fn misuses(output: &Output, flag: &str) {
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    assert!(said(output).contains(flag), "{output:?}");
 }
 
 fn is_private(file: &Path) -> bool {
@@ -124,7 +132,7 @@ async fn accounts_and_programs_are_made_once_and_said_why_not() {
     assert!(link.starts_with("http://127.0.0.1:8080/login/link/"), "{link}");
     assert_eq!(link.lines().count(), 1);
     fails(&create("MARA@example.com"), "email");
-    fails(&create("nobody"), "--email");
+    misuses(&create("nobody"), "--email");
     let with_password = |password: &str| {
         let arguments = ["user", "create", "--email", "p@example.com", "--name", "P", "--password-stdin"];
         run_with(&database, &[], &arguments, password)
@@ -138,10 +146,10 @@ async fn accounts_and_programs_are_made_once_and_said_why_not() {
     let id = printed(&program("acme", "mara@example.com", &["--currency", "JPY", "--commission", "12.5%"]));
     assert!(id.starts_with("prog_") && id.lines().count() == 1, "{id}");
     fails(&program("acme", "mara@example.com", &[]), "slug");
-    fails(&program("Bad Slug", "mara@example.com", &[]), "--slug");
+    misuses(&program("Bad Slug", "mara@example.com", &[]), "--slug");
     fails(&program("other", "nobody@example.com", &[]), "--owner");
-    fails(&program("other", "mara@example.com", &["--currency", "XXX1"]), "--currency");
-    fails(&program("other", "mara@example.com", &["--commission", "101%"]), "--commission");
+    misuses(&program("other", "mara@example.com", &["--currency", "XXX1"]), "--currency");
+    misuses(&program("other", "mara@example.com", &["--commission", "101%"]), "--commission");
     let stored = "SELECT COUNT(*) FROM programs WHERE slug = 'acme' AND currency = 'JPY' AND rate_bps = 1250 AND attribution_days = 60";
     assert_eq!(database.number(stored).await, 1);
 
@@ -154,10 +162,10 @@ async fn accounts_and_programs_are_made_once_and_said_why_not() {
     let stored =
         "SELECT COUNT(*) FROM programs WHERE ads_allowed AND banned_referrers = 'c.example' AND hourly_sales = 9";
     assert_eq!(database.number(stored).await, 1);
-    fails(&set(&["--ads", "maybe"]), "--ads");
-    fails(&set(&["--hourly-sales", "0"]), "--hourly-sales");
-    fails(&set(&["--attribution-days", "0"]), "--attribution-days");
-    fails(&set(&["--landing-url", "/relative"]), "--landing-url");
+    misuses(&set(&["--ads", "maybe"]), "--ads");
+    misuses(&set(&["--hourly-sales", "0"]), "--hourly-sales");
+    misuses(&set(&["--attribution-days", "0"]), "--attribution-days");
+    misuses(&set(&["--landing-url", "/relative"]), "--landing-url");
     fails(&run(&database, &["program", "set", "--program", "none", "--name", "X"]), "no program none");
 }
 
@@ -172,7 +180,7 @@ async fn keys_are_printed_once_listed_by_what_can_be_told_and_revoked_by_prefix(
     for secret in [&full, &track, &brief] {
         assert!(secret.starts_with("ofs_") && secret.len() >= 36 && secret.lines().count() == 1, "{secret}");
     }
-    fails(&create("X", &["--scope", "some"]), "--scope");
+    misuses(&create("X", &["--scope", "some"]), "--scope");
     assert_eq!(create("X", &["--expires-in-days", "0"]).status.code(), Some(2));
     fails(&key(&["create", "--program", "none", "--name", "X"]), "no program none");
 
@@ -265,6 +273,10 @@ async fn a_backup_while_serving_holds_what_was_answered_before_it() {
         assert_eq!(printed(&backup(copy)), "");
     }
     fails(&backup(&copies[0]), "exists already");
+    let mistyped = Database::at(format!("sqlite://{}", database.folder.path().join("mistyped.db").display()));
+    for command in [&["check-ledger"][..], &["backup", "x.db"], &["key", "list", "--program", "acme"]] {
+        fails(&run(&mistyped, command), "there is no database at");
+    }
     server.kill();
     assert!(selling.await.unwrap() > 0, "there was somebody to disturb");
     for copy in copies {
@@ -316,4 +328,29 @@ async fn serving_where_somebody_else_listens_fails_and_says_where() {
     let address = taken.local_addr().unwrap().to_string();
     fails(&run_with(&database, &[("OFFSHOOT_LISTEN", &address)], &["serve"], ""), &address);
     fails(&run_with(&database, &[], &["--listen", &address], ""), &address);
+}
+
+#[tokio::test]
+async fn who_does_not_listen_is_no_reason_to_panic() {
+    let database = Database::new().await;
+    for program in ["/dev/full", "/dev/null"] {
+        let to = std::fs::OpenOptions::new().write(true).open(program).unwrap();
+        let output = command(&database).arg("openapi").stdout(to).output().unwrap();
+        assert_eq!(output.status.code(), Some(i32::from(program == "/dev/full")), "{output:?}");
+        assert!(!said(&output).contains("panicked"), "{output:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_way_in_is_told_whatever_else_the_log_leaves_out() {
+    let database = Database::new().await;
+    let mut quiet = command(&database);
+    quiet.args(["--listen", "127.0.0.1:0"]).env("OFFSHOOT_LOG", "off");
+    let mut server = quiet.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(server.stderr.take().unwrap()), &mut line).unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(line.contains("setup?token="), "{line}");
+    fails(&run_with(&database, &[("OFFSHOOT_LOG", "inof")], &["migrate"], ""), "OFFSHOOT_LOG");
 }

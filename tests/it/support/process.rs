@@ -32,7 +32,7 @@ fn gathered(from: impl std::io::Read + Send + 'static) -> Arc<Mutex<String>> {
 }
 
 /// The binary with a database and a working folder of the test's own, and none of the environment's settings.
-fn command(database: &Database) -> Command {
+pub fn command(database: &Database) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_offshoot"));
     for (name, _) in std::env::vars() {
         if name.starts_with("OFFSHOOT_") {
