@@ -71,7 +71,7 @@ pub async fn of(app: &App, program: &Program, code: &str) -> Option<Arc<str>> {
         let mut tx = app.db.read().await?;
         links::destinations(&mut tx, program.id, since).await
     };
-    match timeout(PATIENCE / 2, look_up).await {
+    match timeout(PATIENCE / 3, look_up).await {
         Ok(Ok(new)) => {
             cache.learn(program.id, new, now);
             cache.get(program.id, &key).0

@@ -143,6 +143,8 @@ pub async fn front(State(app): State<App>, request: Request, next: Next) -> Resp
     let mut response = handle(request, next).await.unwrap_or_else(Failure::into_response);
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         *response.body_mut() = Body::from(message(&failure, &id).into_owned());
+        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, plain);
         response.headers_mut().extend(failure.header);
     }
     secured(response, &app, &id)

@@ -16,7 +16,7 @@ fn name(app: &App, program: &Program) -> String {
 /// For how many seconds more a sale can be credited by the click.
 pub fn seconds_left(app: &App, program: &Program, click: ClickId) -> i64 {
     let end = click.time().plus_days(program.attribution_days);
-    ((end.ms() - app.clock.now().ms()) / 1_000).max(0)
+    (end.ms() - app.clock.now().ms()).max(0).cast_unsigned().div_ceil(1_000).cast_signed()
 }
 
 /// `is_foreign`: asked for by a page of another site, which a browser grants over https only, and with no more

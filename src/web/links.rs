@@ -10,7 +10,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 use url::Url;
 
 use super::{
@@ -33,7 +33,7 @@ use crate::{
     store::{self, programs},
 };
 
-/// How long a visitor waits for the click to be stored before they go on without it.
+/// How long a visitor waits in all before they go on without their click.
 pub(super) const PATIENCE: Duration = Duration::from_millis(900);
 
 /// A followed link: which, and by whom.
@@ -84,38 +84,62 @@ pub async fn follow(
     headers: HeaderMap,
     mut visit: Followed,
 ) -> Result<Response, Failure> {
-    let program = match known_program(&app, &visit.program).await {
-        Ok(found) => found.ok_or_else(|| Failure::not_found("program"))?,
-        Err(error) => return Err(error.into()),
-    };
+    let until = tokio::time::Instant::now() + PATIENCE;
+    let program = known_program(&app, &visit.program).await?.ok_or_else(|| Failure::not_found("program"))?;
     let own = if query.get("to").is_none() { destinations::of(&app, &program, &visit.code).await } else { None };
-    let destination = program.destination(query.get("to").or(own.as_deref()));
-    let destination = destination.map_or_else(|| own_page(&app, &program), Ok)?;
     visit.visitor.cookie = link_cookie::read(&app, &program, &headers);
-    match click(&app, &program, visit, tracking::landing(None, query.pairs())).await {
-        Some(click) => {
+    let counting = click(&app, &program, visit, tracking::landing(None, query.pairs()));
+    let counted = timeout_at(until, counting).await.unwrap_or_else(|_| {
+        tracing::warn!("a visitor went on without their click: the database did not answer in time");
+        Counted::Nothing
+    });
+    // Nobody's link leads nowhere in particular.
+    let wanted = query.get("to").or(own.as_deref()).filter(|_| !matches!(counted, Counted::Nobodys));
+    let destination = program.destination(wanted).map_or_else(|| own_page(&app, &program), Ok)?;
+    Ok(match counted {
+        Counted::Click(click) => {
             let cookie = link_cookie::set(&app, &program, click, false);
-            Ok(redirect(program::with_click(destination, click).as_str(), cookie))
+            redirect(program::with_click(destination, click).as_str(), cookie)
         }
-        None => Ok(redirect(destination.as_str(), None)),
+        Counted::Nothing | Counted::Nobodys => redirect(destination.as_str(), None),
+    })
+}
+
+/// What became of a followed link.
+enum Counted {
+    Click(ClickId),
+    /// The code is unknown or blocked.
+    Nobodys,
+    /// It was no visitor's, or the database is away.
+    Nothing,
+}
+
+async fn click(app: &App, program: &Program, visit: Followed, landing: Option<String>) -> Counted {
+    let Ok(code) = Code::parse(&visit.code) else { return Counted::Nobodys };
+    if !visit.is_click {
+        return Counted::Nothing;
+    }
+    let (visitor, visit) = (visit.visitor, Visit { code, source_url: visit.source_url, landing });
+    match visits::count(app, program, &visitor, visit).await {
+        Ok(click) => click.map_or(Counted::Nobodys, Counted::Click),
+        Err(error) => {
+            tracing::warn!(%error, "a visitor went on without their click");
+            Counted::Nothing
+        }
     }
 }
 
-/// The click, if the code is good, it is one, and the database answers in time.
-async fn click(app: &App, program: &Program, visit: Followed, landing: Option<String>) -> Option<ClickId> {
-    let code = Code::parse(&visit.code).ok().filter(|_| visit.is_click)?;
-    let (visitor, visit) = (visit.visitor, Visit { code, source_url: visit.source_url, landing });
-    match timeout(PATIENCE, visits::count(app, program, &visitor, visit)).await {
-        Ok(Ok(click)) => click,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "a visitor went on without their click");
-            None
-        }
-        Err(_) => {
-            tracing::warn!("a visitor went on without their click: the database did not answer in time");
-            None
-        }
+/// Makes all programs known, so that a visitor arrives also while the database is away from the first moment on.
+///
+/// # Errors
+/// The database's.
+pub async fn know_programs(app: &App) -> Result<(), store::Error> {
+    let since = Instant::now();
+    let mut tx = app.db.read().await?;
+    for program in programs::all(&mut tx).await? {
+        app.caches.programs.put(program.slug.clone(), Arc::new(program), since);
     }
+    Ok(())
 }
 
 /// The program, believed for half a second; and for longer than that while the database is away, because a
@@ -130,7 +154,7 @@ pub(super) async fn known_program(app: &App, slug: &str) -> Result<Option<Arc<Pr
         let mut tx = app.db.read().await?;
         programs::by_slug(&mut tx, &slug).await
     };
-    let found = match timeout(PATIENCE / 2, look_up).await {
+    let found = match timeout(PATIENCE / 3, look_up).await {
         Ok(Ok(found)) => found.map(Arc::new),
         failed => {
             let stale = app.caches.programs.stale(&slug);

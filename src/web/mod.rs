@@ -95,6 +95,7 @@ use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::failure::Failure;
+pub use self::links::know_programs;
 use crate::app::App;
 
 /// Everything under `/v1`, routes and document in one: a route that is not described cannot be mounted.
@@ -313,7 +314,8 @@ pub fn router(app: App) -> Router {
     let v1: Router<App> = Router::from(api())
         .fallback(async || Failure::no_route())
         .method_not_allowed_fallback(async || Failure::wrong_method())
-        .layer(front.clone());
+        .layer(front.clone())
+        .layer(CompressionLayer::new());
     // Nesting leaves out the one address that ends where the nest begins.
     let root = Router::new().route("/v1/", any(async || Failure::no_route())).layer(front);
     Router::new().nest("/v1", v1).merge(root).merge(public(&app)).merge(portal(&app)).with_state(app)

@@ -91,7 +91,11 @@ async fn deep_links_stay_inside_the_programs_domains() {
         click_of(&arrived);
     }
     let there = visit(&site, &format!("/r/acme/NOBODY?to={}", encoded("https://shop.example/a"))).await;
-    assert_eq!(there.header("location"), "https://shop.example/a");
+    assert_eq!(there.header("location"), "https://shop.example/start", "nobody's link leads nowhere in particular");
+    let crawled = "/r/acme/ANNA?to=https%3A%2F%2Fshop.example%2Fa";
+    let ahead =
+        Client::builder().redirect(Policy::none()).build().unwrap().head(site.url(crawled)).send().await.unwrap();
+    assert_eq!(ahead.headers()["location"], "https://shop.example/a");
     for to in [
         "https://evil.example/",
         "//evil.example",
