@@ -8,7 +8,7 @@ use super::{
     body::Fields,
     caller::{Decides, Reads},
     failure::Failure,
-    input::{FromFields, Input, PathId, Query},
+    input::{FromFields, Input, PathId, Query, Window},
     once,
     reply::Reply,
 };
@@ -79,6 +79,13 @@ pub struct Index {
     offset: i64,
 }
 
+impl Index {
+    fn new(page: impl IntoIterator<Item = Conversion>, total: i64, window: Window, currency: Currency) -> Self {
+        let conversions = page.into_iter().map(|sale| Row::new(sale, currency)).collect();
+        Self { conversions, total, limit: window.limit, offset: window.offset }
+    }
+}
+
 #[derive(Serialize, ToSchema)]
 #[schema(as = ConversionEnvelope)]
 pub struct Show {
@@ -87,18 +94,25 @@ pub struct Show {
 
 /// List conversions, newest first.
 #[utoipa::path(get, operation_id = "listConversions", path = "/conversions", tag = "Conversions",
-    params(super::openapi::Window, ("affiliateId" = Option<String>, Query, description = "Only this affiliate's")),
+    params(super::openapi::Window, ("affiliateId" = Option<String>, Query, description = "Only this affiliate's"),
+        ("orderId" = Option<String>, Query, description = "Only the sale of this order")),
     responses((status = 200, description = "A page of conversions", body = super::openapi::Envelope<Index>), super::openapi::Errors))]
 pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Reply, Failure> {
     let window = query.window()?;
     let of = query.id::<id::Affiliate>()?;
 
     let mut tx = app.db.read().await?;
+    if let Some(order) = query.get("orderId") {
+        let found = store::conversions::by_order(&mut tx, me.program.id, order).await?;
+        let found = found.filter(|sale| of.is_none_or(|affiliate| affiliate == sale.affiliate_id));
+        let total = i64::from(found.is_some());
+        let page = found.into_iter().filter(|_| window.offset == 0);
+        return Ok(Reply::data(Index::new(page, total, window, me.program.currency)));
+    }
     let page = store::conversions::page(&mut tx, me.program.id, of, window.limit, window.offset).await?;
     let total = totals::conversions(&mut tx, me.program.id, of).await?;
 
-    let conversions = page.into_iter().map(|sale| Row::new(sale, me.program.currency)).collect();
-    Ok(Reply::data(Index { conversions, total, limit: window.limit, offset: window.offset }))
+    Ok(Reply::data(Index::new(page, total, window, me.program.currency)))
 }
 
 /// Get one conversion with the evidence that credited it.

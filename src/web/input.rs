@@ -79,6 +79,19 @@ impl Query {
         self.get(name).map(|text| parse(text).map_err(|issue| Failure::field(name, issue.0))).transpose()
     }
 
+    /// A switch.
+    ///
+    /// # Errors
+    /// 400 for anything but `true` and `false`, once: a wish to try must never be taken for the deed.
+    pub fn boolean(&self, name: &'static str) -> Result<bool, Failure> {
+        let mut all = self.all(name);
+        match (all.next(), all.next()) {
+            (None, _) | (Some("false"), None) => Ok(false),
+            (Some("true"), None) => Ok(true),
+            _ => Err(Failure::field(name, "must be true or false")),
+        }
+    }
+
     /// A filter by id.
     ///
     /// # Errors

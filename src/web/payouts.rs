@@ -141,6 +141,8 @@ pub struct Index {
 pub struct Show {
     payout: Row,
     lines: Vec<LineRow>,
+    /// Of the payout's lines.
+    total: i64,
     limit: i64,
     offset: i64,
 }
@@ -186,7 +188,8 @@ fn whole(
 ) -> Result<Show, Error> {
     let currency = payout.currency;
     let lines = lines.into_iter().map(|line| LineRow::new(line, secret, currency)).collect::<Result<_, _>>()?;
-    Ok(Show { payout: payout.into(), lines, limit, offset })
+    let total = payout.line_count;
+    Ok(Show { payout: payout.into(), lines, total, limit, offset })
 }
 
 pub struct New {

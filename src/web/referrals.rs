@@ -9,7 +9,6 @@ use utoipa::ToSchema;
 use super::{
     body::{self, Fields},
     caller::Tracks,
-    commissions::Held,
     failure::Failure,
     input::{self, FromFields, Input, Query},
     once::{self, Once},
@@ -19,6 +18,7 @@ use super::{
 use crate::{
     app::App,
     domain::{
+        attribution,
         code::Code,
         id::{AffiliateId, Click, ClickId, ConversionId},
         money::{Currency, Money},
@@ -26,7 +26,7 @@ use crate::{
         time::Time,
     },
     flows::{
-        Act,
+        Act, Refusal,
         conversions::{self, Customer, Decided, Sale},
     },
     store::{
@@ -128,6 +128,8 @@ pub struct Convert {
     code: Option<String>,
     coupon: Option<String>,
     is_renewal: bool,
+    /// Amounts are in the program's own; another one is a mistake and not a rate of exchange.
+    currency: Option<String>,
     /// The number's own text: how many decimals it may have is the program's to say.
     amount: String,
     order: Option<String>,
@@ -149,11 +151,21 @@ impl FromFields for Convert {
             code: fields.text("referralCode")?.map(str::to_owned),
             coupon: fields.text("couponCode")?.map(str::to_owned),
             is_renewal: fields.boolean("renewal")?.unwrap_or(false),
+            currency: fields.text("currency")?.map(str::to_owned),
             amount: fields.number("amount")?.ok_or_else(|| body::required("amount"))?.to_owned(),
             order,
             customer,
             products: fields.array("products")?.map(|(_, raw)| raw.to_owned()),
         })
+    }
+}
+
+impl Convert {
+    /// A click, a code or a coupon; or, where the sale follows another one, the customer it is of. An e-mail address
+    /// alone, which the reference's own example carries with every sale, takes the place of none of them.
+    fn names_somebody(&self) -> bool {
+        let has_customer = self.customer.as_ref().is_some_and(|customer| customer.id.is_some() || self.is_renewal);
+        self.click.is_some() || self.code.is_some() || self.coupon.is_some() || has_customer
     }
 }
 
@@ -181,9 +193,6 @@ pub struct Converted {
     order_id: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     timestamp: Time,
-    /// Of a dry run, where something would hold the commission for review: what.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    held_for: Option<Vec<Held>>,
 }
 
 impl Converted {
@@ -196,7 +205,6 @@ impl Converted {
             commission: currency.of(sale.commission_minor),
             order_id: sale.order_id,
             timestamp: sale.created_at,
-            held_for: None,
         }
     }
 }
@@ -216,6 +224,14 @@ pub async fn convert(
     input: Input<Convert>,
 ) -> Result<Reply, Failure> {
     let (act, given) = (me.act(&app), input.value);
+    if !given.names_somebody() {
+        return Err(Refusal::from(attribution::Refusal::NoEvidence).into());
+    }
+    if given.currency.is_some_and(|code| !code.eq_ignore_ascii_case(me.program.currency.code())) {
+        let issue = format!("must be {}, the program's currency, or left out", me.program.currency.code());
+        return Err(Failure::field("currency", issue));
+    }
+    let is_dry_run = query.boolean("dryRun")?;
     let amount = me.program.currency.amount(&given.amount).map_err(|issue| Failure::field("amount", issue.0))?;
     let sale = Sale {
         click: given.click,
@@ -230,7 +246,7 @@ pub async fn convert(
     if let Some(code) = sites::stand_in(&app, &me.program, sale.click).await? {
         return preview(&app, &act, input.once.as_ref(), &Sale { click: None, code: Some(code), ..sale }).await;
     }
-    if query.get("dryRun") == Some("true") {
+    if is_dry_run {
         return preview(&app, &act, input.once.as_ref(), &sale).await;
     }
     record(&app, act, input.once, sale).await
@@ -256,10 +272,7 @@ async fn preview(app: &App, act: &Act, promise: Option<&Once>, sale: &Sale) -> R
             let id = known.id;
             Converted::new(known, Some(id), act.program.currency)
         }
-        Decided::New(new) => Converted {
-            held_for: Some(new.signals.iter().map(Held::from).collect()).filter(|held: &Vec<_>| !held.is_empty()),
-            ..Converted::new(new.conversion, None, act.program.currency)
-        },
+        Decided::New(new) => Converted::new(new.conversion, None, act.program.currency),
     };
     Ok(Reply::data(converted))
 }

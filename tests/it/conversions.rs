@@ -289,3 +289,42 @@ async fn listed_and_shown_with_their_evidence() {
     assert_eq!(theirs.get(&format!("/conversions?affiliateId={affiliate}")).await.data()["total"], 0);
     site.check_ledger().await;
 }
+
+#[tokio::test]
+async fn a_wish_to_try_is_never_taken_for_the_deed() {
+    let site = Site::start().await;
+    site.affiliate("ANNA").await;
+    let sale = json!({ "referralCode": "ANNA", "amount": 10 });
+    for query in ["dryRun=1", "dryRun=TRUE", "dryRun=yes", "dryRun=", "dryRun=true&dryRun=false"] {
+        site.api.post(&format!("/referrals/convert?{query}"), &sale).await.refuses("dryRun");
+    }
+    let abroad = json!({ "referralCode": "ANNA", "amount": 10, "currency": "EUR" });
+    site.api.post("/referrals/convert", &abroad).await.refuses("currency");
+    assert_eq!(site.database.number("SELECT COUNT(*) FROM conversions").await, 0);
+    for (order, extra) in [("o-1", json!({ "currency": "usd" })), ("o-2", json!({ "currency": null }))] {
+        let mut sale = json!({ "referralCode": "ANNA", "amount": 10, "orderId": order });
+        sale["currency"] = extra["currency"].clone();
+        assert_eq!(site.api.post("/referrals/convert?dryRun=false", &sale).await.status, 201);
+    }
+}
+
+#[tokio::test]
+async fn a_sale_is_found_by_its_order() {
+    let site = Site::start().await;
+    let (anna, bert) = (site.affiliate("ANNA").await, site.affiliate("BERT").await);
+    for order in ["o-1", "o 2/ö"] {
+        site.api.sale("ANNA", "10", order).await.data();
+    }
+    let found = async |query: &str| {
+        let answer = site.api.get(&format!("/conversions?{query}")).await;
+        let orders: Vec<_> =
+            answer.data()["conversions"].as_array().unwrap().iter().map(|one| one["orderId"].clone()).collect();
+        assert_eq!(answer.data()["total"], if query.contains("offset") { 1 } else { orders.len() });
+        orders
+    };
+    assert_eq!(found("orderId=o%202%2F%C3%B6").await, ["o 2/ö"]);
+    assert_eq!(found(&format!("orderId=o-1&affiliateId={anna}")).await, ["o-1"]);
+    assert!(found(&format!("orderId=o-1&affiliateId={bert}")).await.is_empty());
+    assert!(found("orderId=o-1&offset=1").await.is_empty());
+    assert!(found("orderId=O-1").await.is_empty());
+}

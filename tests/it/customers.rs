@@ -39,10 +39,13 @@ async fn a_known_customer_is_credited_to_who_brought_them() {
     credited(&site, &json!({ "referralCode": "first", "amount": 10, "customer": jane })).await;
 
     // By the id, by the address however it is written, and by a number that is the same id.
-    for customer in [json!({ "id": "c1" }), json!({ "email": " jane@SHOP.example " }), jane] {
-        let sale = json!({ "amount": 10, "customer": customer });
+    let by_address = json!({ "email": " jane@SHOP.example " });
+    for (customer, renewal) in [(&json!({ "id": "c1" }), false), (&by_address, true), (&jane, false)] {
+        let sale = json!({ "amount": 10, "customer": customer, "renewal": renewal });
         assert_eq!(credited(&site, &sale).await, by("first", "customer"), "{customer}");
     }
+    // A sale that names nobody is not one of theirs because the buyer's address is known.
+    convert(&site, &json!({ "amount": 10, "customer": by_address })).await.refuses("clickId");
     for stranger in [json!({ "id": "c2" }), json!({ "email": "joe@shop.example" }), json!({ "name": "Jane" })] {
         convert(&site, &json!({ "amount": 10, "customer": stranger })).await.refuses("clickId");
     }
