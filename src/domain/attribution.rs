@@ -166,7 +166,7 @@ pub struct Attribution {
 pub enum Refusal {
     #[error("either clickId or referralCode is required")]
     NoEvidence,
-    #[error("the click is older than the program's attribution window of {days} days")]
+    #[error("the click is older than the program's {days}-day attribution window")]
     ClickTooOld { days: i64 },
     #[error("the affiliate is blocked")]
     Blocked { by: By },

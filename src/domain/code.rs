@@ -1,5 +1,7 @@
 //! Referral codes and slugs: what stands in a link.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use super::Issue;
 
 /// A referral code: 3–32 of `A–Z a–z 0–9 - _`, kept as typed, the same code in any case.
@@ -35,7 +37,8 @@ impl Code {
 /// The codes to try for a name, in order: John Doe gives `JOHNDOE10`, `JOHNDOE11`, …; after the tens,
 /// longer and random ones, so that the thousandth John Doe needs no thousand tries.
 pub fn suggestions(name: &str, mut random: impl FnMut() -> u32) -> impl Iterator<Item = Code> {
-    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).take(20).collect();
+    // Letters without their accents: Élise gives ELISE10.
+    let letters: String = name.nfd().filter(char::is_ascii_alphanumeric).take(20).collect();
     let base = if letters.is_empty() { "AFFILIATE".to_owned() } else { letters.to_ascii_uppercase() };
     let numbers = (10..20).chain((3..=9).flat_map(|digits| [digits; 4]).map(move |digits| {
         let span = 10u32.pow(digits) - 10u32.pow(digits - 1);

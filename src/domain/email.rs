@@ -2,6 +2,8 @@
 
 use std::{collections::HashSet, fmt, sync::LazyLock};
 
+use unicode_normalization::char::is_combining_mark;
+
 use super::{Issue, text};
 
 #[derive(Clone, PartialEq, Eq)]
@@ -59,8 +61,13 @@ pub fn disposable(address: &str) -> Option<&'static str> {
     }
 }
 
+/// Many scripts write letters in several characters, and so does a Mac what is one elsewhere.
+fn is_letter(c: char) -> bool {
+    c.is_alphanumeric() || is_combining_mark(c)
+}
+
 fn is_local(local: &str) -> bool {
-    let allowed = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    let allowed = |c: char| is_letter(c) || "!#$%&'*+-/=?^_`{|}~.".contains(c);
     !local.is_empty()
         && local.chars().count() <= 64
         && local.chars().all(allowed)
@@ -73,7 +80,7 @@ fn is_domain(domain: &str) -> bool {
     let is_label = |label: &str| {
         !label.is_empty()
             && label.chars().count() <= 63
-            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+            && label.chars().all(|c| is_letter(c) || c == '-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
@@ -95,7 +102,14 @@ mod tests {
 
     #[test]
     fn plausible_addresses() {
-        for text in ["a@b.co", " John.Doe+x@Example.com ", "ü@bücher.example", "a'b@x-y.example"] {
+        for text in [
+            "a@b.co",
+            " John.Doe+x@Example.com ",
+            "ü@bücher.example",
+            "a'b@x-y.example",
+            "jose\u{301}@example.com",
+            "ผู้ใช้@ทดสอบ.ไทย",
+        ] {
             assert_eq!(Email::parse(text).unwrap().as_str(), text.trim());
         }
     }

@@ -113,15 +113,16 @@ impl<K> Id<K> {
 }
 
 impl<K: Kind> Id<K> {
-    /// Reads an id as shown. Well formed is the prefix and letters or digits, as in the reference's
-    /// own examples; one that this system cannot have made is the id 0, which names nothing.
+    /// Reads an id as shown. Well formed is the prefix and letters, digits, hyphens or underscores, more than
+    /// the reference's own examples have; one that this system cannot have made is the id 0, which names nothing.
     ///
     /// # Errors
     /// The issue, in the reference's words, when the prefix is missing or the rest is not an id.
     pub fn parse(text: &str) -> Result<Self, Issue> {
         let malformed = || Issue::from(format!("must be a string beginning with '{}'", K::PREFIX));
         let digits = text.strip_prefix(K::PREFIX).ok_or_else(malformed)?;
-        if digits.is_empty() || digits.len() > 64 || !digits.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        if digits.is_empty() || digits.len() > 64 || !digits.bytes().all(allowed) {
             return Err(malformed());
         }
         Ok(Self::new(decode(digits).unwrap_or(0)))
@@ -260,6 +261,7 @@ mod tests {
     fn the_references_examples_are_well_formed_and_name_nothing() {
         assert_eq!(AffiliateId::parse("aff_123456"), Ok(Id::new(0)));
         assert_eq!(ClickId::parse("click_abcdef12345"), Ok(Id::new(0)));
+        assert_eq!(AffiliateId::parse("aff_does_not-exist"), Ok(Id::new(0)));
     }
 
     #[test]

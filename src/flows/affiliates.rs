@@ -15,7 +15,7 @@ use crate::{
         id::AffiliateId,
         message::Kind,
         rules::Scope,
-        standing::{Facts, Move, Standing},
+        standing::{BlockedAs, Facts, Move, Standing},
         time::Time,
     },
     store::{Error, Tx, affiliates, codes, payouts, rates, totals},
@@ -151,8 +151,9 @@ pub async fn edit(tx: &mut Tx, act: &Act, id: AffiliateId, edit: Edit) -> Result
         return Err(code_taken());
     }
     if after.status != before.status {
-        // Whoever says a status says all there is to say about it.
-        (after.blocked_as, after.status_reason) = (None, None);
+        // Whoever says a status says all there is to say about it. One who was never let in is turned down.
+        let was_waiting = before.status == Status::Pending && after.status == Status::Blocked;
+        (after.blocked_as, after.status_reason) = (was_waiting.then_some(BlockedAs::Rejected), None);
         totals::count_affiliate(tx, program, before.status, -1).await?;
         totals::count_affiliate(tx, program, after.status, 1).await?;
     }

@@ -10,7 +10,7 @@ use axum::{
 };
 use tower_sessions::Session;
 
-use super::{failure::Failure, html, reply::Reply};
+use super::{failure::Failure, html};
 use crate::{
     app::App,
     domain::{affiliate::Status, id::AffiliateId, look::Look, program::Program, role::Permission},
@@ -40,7 +40,7 @@ impl FromRequestParts<App> for Earner {
     }
 }
 
-/// Lets affiliates pass, as whom they chose. An account that is no affiliate is shown where else to go.
+/// Lets affiliates pass, as whom they chose. For an account that is no affiliate there is nothing.
 pub async fn admit(State(app): State<App>, session: Session, request: Request, next: Next) -> Response {
     match earner(&app, &session, request.method()).await {
         Ok(Some(earner)) => {
@@ -50,7 +50,7 @@ pub async fn admit(State(app): State<App>, session: Session, request: Request, n
             response.extensions_mut().insert(earner);
             response
         }
-        Ok(None) => Reply::Go("/".into()).into_response(),
+        Ok(None) => Failure::no_route().into_response(),
         Err(failure) => failure.into_response(),
     }
 }

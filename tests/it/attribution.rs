@@ -36,13 +36,13 @@ async fn click_ids_and_codes_are_malformed_or_unknown() {
     let (_, theirs) = site.another_program("other").await;
     theirs.affiliate("foreign").await;
     let foreign = theirs.click("foreign").await;
-    for click in ["", "x", "aff_123456", "click_", "click_a-b", "CLICK_abc"] {
+    for click in ["", "x", "aff_123456", "click_", "click_a b", "CLICK_abc"] {
         let refused = convert(&site, &json!({ "clickId": click, "referralCode": "known", "amount": 1 })).await;
         refused.refuses("clickId");
         assert_eq!(refused.json["error"]["details"]["issue"], "must be a string beginning with 'click_'");
         assert_eq!(refused.json["error"]["message"], "Invalid click ID format");
     }
-    for click in ["click_abcdef12345", "click_zzzzzzzzzzzzz", &foreign] {
+    for click in ["click_abcdef12345", "click_does_not-exist", "click_zzzzzzzzzzzzz", &foreign] {
         convert(&site, &json!({ "clickId": click, "amount": 1 })).await.fails(404, "resource_not_found", None);
     }
     let click = site.api.click("known").await;

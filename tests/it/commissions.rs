@@ -319,3 +319,26 @@ async fn rivals_are_served_one_after_the_other() {
     assert_eq!(site.database.number(broken).await, 0);
     site.check_ledger().await;
 }
+
+#[tokio::test]
+async fn who_was_never_let_in_has_nothing_approved_by_being_blocked() {
+    let site = Site::start().await;
+    let anna = site.affiliate("ANNA").await;
+    let become_ = async |status: &str| {
+        site.api.patch(&format!("/affiliates/{anna}"), &json!({ "status": status })).await.data().clone()
+    };
+    become_("pending").await;
+    let sale = site.api.sale("ANNA", "10", "o-1").await.data().clone();
+    let commission =
+        site.api.get(&format!("/commissions?affiliateId={anna}")).await.data()["commissions"][0]["id"].clone();
+    let commission = commission.as_str().unwrap().to_owned();
+    assert_eq!(sale["affiliateId"], anna.as_str());
+    become_("blocked").await;
+    for status in ["approved", "paid"] {
+        site.api.decide(&commission, status).await.refuses("status");
+    }
+    become_("active").await;
+    become_("blocked").await;
+    assert_eq!(site.api.decide(&commission, "approved").await.status, 200, "what is owed stays owed");
+    site.check_ledger().await;
+}
