@@ -18,20 +18,45 @@ pub struct Upload {
     pub form: Form,
     /// The first file that is not empty.
     pub file: Option<Vec<u8>>,
+    /// How it is called where it came from.
+    pub file_name: Option<String>,
 }
 
 impl FromRequest<App> for Upload {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &App) -> Result<Self, Failure> {
+        Self::up_to(input::BODY_LIMIT, request).await
+    }
+}
+
+impl Upload {
+    async fn up_to(limit: usize, request: Request) -> Result<Self, Failure> {
         let (parts, body) = request.into_parts();
         let kind = input::header_text(&parts.headers, header::CONTENT_TYPE.as_str()).unwrap_or_default().to_owned();
-        let body = input::read(&parts.headers, body).await?;
+        let body = input::read_up_to(limit, &parts.headers, body).await?;
         let Ok(boundary) = multer::parse_boundary(kind) else {
             let fields: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
-            return Ok(Self { form: filled(&fields), file: None });
+            return Ok(Self { form: filled(&fields), file: None, file_name: None });
         };
         read(body, boundary).await.map_err(|_| Failure::invalid("The form cannot be read"))
+    }
+}
+
+/// The same with a file of up to so many bytes. `None` where it is larger.
+pub struct Large<const LIMIT: usize>(pub Option<Upload>);
+
+impl<const LIMIT: usize> FromRequest<App> for Large<LIMIT> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self, Failure> {
+        let announced = input::header_text(request.headers(), header::CONTENT_LENGTH.as_str());
+        let is_larger = announced.and_then(|length| length.parse().ok()).is_some_and(|length: usize| length > LIMIT);
+        match Upload::up_to(LIMIT, request).await {
+            // Read all the same, so that the browser hears the answer.
+            Err(_) if is_larger => Ok(Self(None)),
+            read => read.map(Some).map(Self),
+        }
     }
 }
 
@@ -42,17 +67,19 @@ fn filled(fields: &[(String, String)]) -> Form {
 async fn read(body: Bytes, boundary: String) -> Result<Upload, multer::Error> {
     let whole = stream::once(async { Ok::<_, Infallible>(body) });
     let mut parts = Multipart::new(whole, boundary);
-    let (mut fields, mut file) = (Vec::new(), None);
+    let (mut fields, mut file, mut file_name) = (Vec::new(), None, None);
     while let Some(part) = parts.next_field().await? {
         let name = part.name().unwrap_or_default().to_owned();
-        if part.file_name().is_some() {
+        if let Some(called) = part.file_name().map(str::to_owned) {
             let content = part.bytes().await?;
-            file = file.or_else(|| (!content.is_empty()).then(|| content.to_vec()));
+            if file.is_none() && !content.is_empty() {
+                (file, file_name) = (Some(content.to_vec()), Some(called));
+            }
         } else {
             fields.push((name, part.text().await?));
         }
     }
-    Ok(Upload { form: filled(&fields), file })
+    Ok(Upload { form: filled(&fields), file, file_name })
 }
 
 #[cfg(test)]
