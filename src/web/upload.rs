@@ -10,7 +10,12 @@ use bytes::Bytes;
 use futures_util::stream;
 use multer::Multipart;
 
-use super::{failure::Failure, form::Form, input};
+use super::{
+    failure::Failure,
+    form::Form,
+    guard::{Room, TooLarge},
+    input,
+};
 use crate::app::App;
 
 #[derive(Debug)]
@@ -26,14 +31,9 @@ impl FromRequest<App> for Upload {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &App) -> Result<Self, Failure> {
-        Self::up_to(input::BODY_LIMIT, request).await
-    }
-}
-
-impl Upload {
-    async fn up_to(limit: usize, request: Request) -> Result<Self, Failure> {
         let (parts, body) = request.into_parts();
         let kind = input::header_text(&parts.headers, header::CONTENT_TYPE.as_str()).unwrap_or_default().to_owned();
+        let limit = parts.extensions.get().map_or(input::BODY_LIMIT, |Room(limit)| *limit);
         let body = input::read_up_to(limit, &parts.headers, body).await?;
         let Ok(boundary) = multer::parse_boundary(kind) else {
             let fields: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
@@ -43,20 +43,17 @@ impl Upload {
     }
 }
 
-/// The same with a file of up to so many bytes. `None` where it is larger.
-pub struct Large<const LIMIT: usize>(pub Option<Upload>);
+/// The same where a file may be larger than other bodies. `None` where it is larger still.
+pub struct Large(pub Option<Upload>);
 
-impl<const LIMIT: usize> FromRequest<App> for Large<LIMIT> {
+impl FromRequest<App> for Large {
     type Rejection = Failure;
 
-    async fn from_request(request: Request, _: &App) -> Result<Self, Failure> {
-        let announced = input::header_text(request.headers(), header::CONTENT_LENGTH.as_str());
-        let is_larger = announced.and_then(|length| length.parse().ok()).is_some_and(|length: usize| length > LIMIT);
-        match Upload::up_to(LIMIT, request).await {
-            // Read all the same, so that the browser hears the answer.
-            Err(_) if is_larger => Ok(Self(None)),
-            read => read.map(Some).map(Self),
+    async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
+        if request.extensions().get::<TooLarge>().is_some() {
+            return Ok(Self(None));
         }
+        Upload::from_request(request, app).await.map(Some).map(Self)
     }
 }
 

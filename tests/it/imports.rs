@@ -105,7 +105,7 @@ async fn affiliates_come_with_their_codes_and_nobody_is_mailed() {
     assert!(dry.text.contains("https://shop.example/start?via=anna"), "{}", dry.text);
     assert_eq!(
         texts(&dry, "tbody th"),
-        ["Anna Müller anna@blog.example", "Ben O'Neil ben@videos.example", "Chloé Durand chloe@example.org"]
+        ["Anna Mülleranna@blog.example", "Ben O'Neilben@videos.example", "Chloé Durandchloe@example.org"]
     );
     assert_eq!((count(&site, "affiliates").await, count(&site, "codes").await), (0, 0), "a dry run writes nothing");
 
@@ -115,7 +115,7 @@ async fn affiliates_come_with_their_codes_and_nobody_is_mailed() {
     assert_eq!(tiles(&page), ["3", "0", "0"]);
     assert!(page.text.contains("Nobody was mailed"), "{}", page.text);
     assert_eq!(site.database.number("SELECT COUNT(*) FROM imports WHERE file IS NULL AND status = 'done'").await, 1);
-    assert_eq!((count(&site, "mails").await, count(&site, "affiliate_invitations").await), (0, 0));
+    assert_eq!((count(&site, "mails").await, count(&site, "invitations").await), (0, 0));
 
     // Old codes work, in any case.
     let clicked = site.api.post("/referrals/track", &json!({ "referralCode": "BEN-videos" })).await;
@@ -163,7 +163,7 @@ async fn a_tools_parameter_and_coupons_go_on_working() {
     assert_eq!(site.database.number(parameters).await, 0);
     assert_eq!(confirm(&browser, &at, &["invite"]).await.status, 303);
     assert_eq!(site.database.number(parameters).await, 1);
-    assert_eq!(count(&site, "affiliate_invitations").await, 2, "the active ones, who were to be invited");
+    assert_eq!(count(&site, "invitations").await, 2, "the active ones, who were to be invited");
     let sale = json!({ "couponCode": "anna10", "amount": 50, "orderId": "A-1" });
     let sold = site.api.post("/referrals/convert", &sale).await;
     assert_eq!((sold.status.as_u16(), &sold.data()["referralCode"]), (201, &json!("anna7")), "{sold:?}");
@@ -390,7 +390,7 @@ async fn what_is_no_table_is_refused_in_words() {
     assert_eq!(count(&site, "imports").await, 1);
     for file in [utf16.as_slice(), b"email;name\n\xe9@x.example;\xc9\n"] {
         let at = chosen(&browser, AFFILIATES, file).await;
-        assert_eq!(texts(&browser.get(&at).await, "tbody th"), ["É é@x.example"]);
+        assert_eq!(texts(&browser.get(&at).await, "tbody th"), ["Éé@x.example"]);
         assert_eq!(browser.post(&format!("{at}/discard"), &[]).await.status, 303);
         assert_eq!(browser.get(&at).await.status, 404);
     }

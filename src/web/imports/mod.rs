@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// The form around a file is small.
-const LIMIT: usize = MOST_BYTES + 64 * 1024;
+pub const LIMIT: usize = MOST_BYTES + 64 * 1024;
 /// As many of a program's files as are listed.
 const RECENT: i64 = 10;
 const NAME_LENGTH: usize = 120;
@@ -47,6 +47,11 @@ const fn needs(kind: Kind) -> Permission {
         Kind::Affiliates => Permission::Affiliates,
         Kind::Sales => Permission::Track,
     }
+}
+
+/// Whether a file is sent to that address, which is larger than other bodies.
+pub fn takes_files(path: &str) -> bool {
+    path.starts_with("/m/") && (path.ends_with("/affiliates/import") || path.ends_with("/sales/import"))
 }
 
 #[derive(Template)]
@@ -105,13 +110,13 @@ pub async fn sales(me: Tracks, State(app): State<App>) -> Result<Reply, Failure>
 pub async fn choose_affiliates(
     me: ManagesAffiliates,
     State(app): State<App>,
-    Large(upload): Large<LIMIT>,
+    Large(upload): Large,
 ) -> Result<Reply, Failure> {
     choose(&app, &me, Kind::Affiliates, upload).await
 }
 
 /// `POST /m/{program}/sales/import`
-pub async fn choose_sales(me: Tracks, State(app): State<App>, Large(upload): Large<LIMIT>) -> Result<Reply, Failure> {
+pub async fn choose_sales(me: Tracks, State(app): State<App>, Large(upload): Large) -> Result<Reply, Failure> {
     choose(&app, &me, Kind::Sales, upload).await
 }
 
