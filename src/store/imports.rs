@@ -58,7 +58,18 @@ pub struct New {
     pub file: String,
 }
 
+/// Of a program's files that wait for somebody, the newest so many are kept.
+const MOST_OPEN: i64 = 10;
+
+/// Keeps the file; who has chosen too many without confirming one loses the oldest.
 pub async fn create(tx: &mut Tx, new: &New) -> Result<(), Error> {
+    execute!(
+        tx,
+        "DELETE FROM imports WHERE program_id = $1 AND status = 'open'
+           AND id < (SELECT MIN(o.id) FROM (SELECT id FROM imports WHERE program_id = $1 AND status = 'open' ORDER BY id DESC LIMIT $2) o)",
+        new.program,
+        MOST_OPEN - 1
+    )?;
     execute!(
         tx,
         "INSERT INTO imports (id, program_id, account_id, kind, tool, file_name, digest, in_minor_units, status, created_at, file)

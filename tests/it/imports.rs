@@ -329,7 +329,7 @@ async fn sales_that_cannot_be_are_refused_as_by_the_api() {
     for part in [
         "is already recorded for another affiliate",
         "is no affiliate of the program: import the affiliates first",
-        "is blocked: resume them first",
+        "is blocked, and earns nothing",
         "cannot be: the affiliate is pending",
         "is another affiliate than the rest of the row names",
         "stands on line 2 already",

@@ -154,6 +154,7 @@ async fn id(site: &Site, path: &str) -> String {
         Some("claims") => claim(site).await,
         Some("coupons") => "coup_0000000000000".to_owned(),
         Some("groups") => "grp_0000000000000".to_owned(),
+        Some("imports") => "imp_0000000000000".to_owned(),
         Some("invitations") => "ainv_0000000000000".to_owned(),
         Some("keys") => "key_0000000000000".to_owned(),
         Some("payments") => "pevt_0000000000000".to_owned(),

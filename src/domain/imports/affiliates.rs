@@ -316,7 +316,11 @@ impl Reading<'_> {
                         }
                         // What is only another way to write it is no loss.
                         Err(_) if rank > 0 => {}
-                        Err(issue) => self.wrong(row, place, format!("has a code that cannot be kept: it {}", issue.0)),
+                        Err(issue) => {
+                            self.wrong(row, place, format!("has a code that cannot be kept: it {}", issue.0));
+                            // One word of it says enough.
+                            return codes;
+                        }
                     }
                 }
             }

@@ -30,11 +30,10 @@ fn bare(text: &str, currency: Currency) -> Result<(String, bool), Issue> {
     for c in text.chars().filter(|c| !c.is_whitespace()) {
         match c {
             '-' | '\u{2212}' | '(' => is_negative = true,
-            ')' | '+' => {}
             '€' if currency.code() != "EUR" => return Err(other("EUR")),
             '£' if currency.code() != "GBP" => return Err(other("GBP")),
             '¥' if !["JPY", "CNY"].contains(&currency.code()) => return Err(other("¥")),
-            '$' | '€' | '£' | '¥' => {}
+            ')' | '+' | '$' | '€' | '£' | '¥' => {}
             '\'' | '’' => digits.push('\''),
             '.' | ',' => digits.push(c),
             c if c.is_ascii_digit() => digits.push(c),

@@ -7,6 +7,7 @@
 
 pub mod affiliates;
 mod cells;
+mod sale_columns;
 pub mod sales;
 pub mod table;
 pub mod tool;
@@ -87,7 +88,7 @@ pub fn rows_of(bad: &[Bad]) -> i64 {
 pub fn guess(text: &str, kind: Kind) -> tool::Tool {
     let is_known = match kind {
         Kind::Affiliates => affiliates::is_known,
-        Kind::Sales => sales::is_known,
+        Kind::Sales => sale_columns::is_known,
     };
     let names: Option<Vec<String>> =
         table::headers(text, is_known).map(|(_, headers)| headers.iter().map(|name| table::plain(name)).collect());

@@ -7,7 +7,7 @@ use super::{
     tool::Tool,
     {Bad, Kind, Sheet},
 };
-use crate::domain::{affiliate::Status, money::Currency, standing::BlockedAs, time::Time};
+use crate::domain::{affiliate::Status, code::Code, money::Currency, standing::BlockedAs, time::Time};
 
 fn now() -> Time {
     Time::parse_date("2026-03-01").unwrap()
@@ -130,12 +130,8 @@ fn old_links_tell_their_code_and_their_parameter() {
     let read = people(
         "email,link\na@x.example,https://shop.example/p?utm_source=x&partner=anna\nb@x.example,shop.example?via=ben\nc@x.example,https://shop.example/\n",
     );
-    let codes: Vec<_> = read
-        .sheet
-        .rows
-        .iter()
-        .map(|row| row.codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(" "))
-        .collect();
+    let codes: Vec<_> =
+        read.sheet.rows.iter().map(|row| row.codes.iter().map(Code::as_str).collect::<Vec<_>>().join(" ")).collect();
     assert_eq!(codes, ["anna", "ben", ""]);
     assert_eq!(read.parameters, ["partner", "via"]);
     // A parameter that is nobody's is told by the code that stands beside it.
@@ -318,7 +314,7 @@ fn each_tools_affiliates() {
             .sheet
             .rows
             .iter()
-            .map(|row| row.codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(" "))
+            .map(|row| row.codes.iter().map(Code::as_str).collect::<Vec<_>>().join(" "))
             .collect();
         assert_eq!(
             (read.sheet.rows[0].name.as_str(), read.sheet.rows[0].email.as_str()),
@@ -361,6 +357,7 @@ fn each_tools_affiliates() {
 
 #[test]
 fn each_tools_sales() {
+    use State::{Approved, Paid, Pending, Refunded, Rejected};
     let read = |text: &str, in_minor_units: bool| {
         let tool = guess(text, Kind::Sales);
         let read = sales::read(text, How { in_minor_units, ..how(tool) }).unwrap();
@@ -375,7 +372,6 @@ fn each_tools_sales() {
             read.rows.iter().map(|row| row.state).collect::<Vec<_>>(),
         )
     };
-    use State::{Approved, Paid, Pending, Refunded, Rejected};
     assert_eq!(
         read(&file!("rewardful-commissions.csv"), false),
         (Tool::Rewardful, "sale-0001".into(), 12_000, Some(2_400), vec![Paid, Approved, Rejected, Pending])

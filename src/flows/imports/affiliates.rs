@@ -197,8 +197,10 @@ async fn enter(
     if let Some(rate) = row.rate {
         // Theirs for all that they sold, also for what is imported later.
         rates::set(tx, id, OwnRate { starts_at: id.time(), rate: Some(rate) }).await?;
+        let before = serde_json::json!({ "rate": act.program.rate.to_string() }).to_string();
         let after = serde_json::json!({ "rate": rate.to_string(), "from": id.time().date() }).to_string();
-        act.audit(tx, "affiliate.rate_changed", id, Change { after: Some(&after), ..Change::default() }).await?;
+        let change = Change { before: Some(&before), after: Some(&after), reason: None };
+        act.audit(tx, "affiliate.rate_changed", id, change).await?;
     }
     let others = row.codes.get(1..).unwrap_or_default();
     add(tx, act, id, (others, &row.coupons)).await

@@ -238,11 +238,14 @@ pub async fn begin(tx: &mut Tx, act: &Act, import: &Import, rows: &Rows, said: C
     if said.may_configure {
         read_parameters(tx, act, &rows.parameters(import.tool)).await?;
     }
-    let after = serde_json::json!({
-        "rows": import.kind.as_str(), "from": import.tool.source(), "file": import.file_name, "sha256": import.digest,
-        "good": rows.len(), "leftOut": confirmed.left_out, "invites": said.invites,
-    });
-    let after = after.to_string();
+    let (good, kind) = (confirmed.rows, import.kind.noun(confirmed.rows));
+    let after = format!(
+        "{good} {kind} from {}, {} rows left out; file “{}”, SHA-256 {}",
+        import.tool.source(),
+        confirmed.left_out,
+        import.file_name,
+        import.digest
+    );
     act.audit(tx, "import.confirmed", import.id, Change { after: Some(&after), ..Change::default() }).await?;
     if !step(tx, act, import.id, rows).await? {
         jobs::enqueue(tx, act.id(), JOB, &import.id.raw().to_string(), act.now).await?;
@@ -282,7 +285,7 @@ async fn step(tx: &mut Tx, act: &Act, id: ImportId, rows: &Rows) -> Result<bool,
     }
     stored::finish(tx, id, act.now).await?;
     let now = stored::by_id(tx, id).await?.ok_or(Refusal::NotFound("import"))?;
-    let after = serde_json::json!({ "added": now.added, "known": now.known, "leftOut": now.left_out }).to_string();
+    let after = format!("{} added, {} there already, {} rows left out", now.added, now.known, now.left_out);
     act.audit(tx, "import.finished", id, Change { after: Some(&after), ..Change::default() }).await?;
     Ok(true)
 }

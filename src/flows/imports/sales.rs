@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::{Act, Done, Look, Made, Refusal, SHOWN, header, past::Past};
 use crate::{
     domain::{
+        affiliate,
         attribution::{Attribution, By, Named},
         code::Code,
         commission::{self, Decision, Status},
@@ -127,8 +128,10 @@ impl Facts {
                 wrong("Order", &row.order, "is already recorded with another amount".into())
             };
         }
-        if to.status == crate::domain::affiliate::Status::Blocked {
-            return wrong("Affiliate", row.who.shown(), "is blocked: resume them first, or leave the sale out".into());
+        // What was settled is history, whatever has become of them since.
+        let is_open = matches!(row.state, State::Pending | State::Approved);
+        if is_open && to.status == affiliate::Status::Blocked {
+            return wrong("Affiliate", row.who.shown(), "is blocked, and earns nothing".into());
         }
         let wanted = status(row.state);
         let facts = commission::Facts { status: Status::Pending, affiliate: to.status, in_open_payout: false };

@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// As many wrong cells as a page shows; a file has the rest.
-const SHOWN: usize = 50;
+const SHOWN: usize = 20;
 
 /// A row as it would be.
 struct First {
@@ -77,8 +77,8 @@ impl Dry {
         self.import.kind == Kind::Sales
     }
 
-    fn noun(&self, count: &i64) -> &'static str {
-        self.import.kind.noun(*count)
+    fn added(&self) -> &'static str {
+        self.import.kind.noun(self.look.added)
     }
 
     fn shown(&self) -> &[Bad] {
@@ -110,8 +110,8 @@ impl Done {
         self.import.status == Status::Running
     }
 
-    fn noun(&self, count: &i64) -> &'static str {
-        self.import.kind.noun(*count)
+    fn added(&self) -> &'static str {
+        self.import.kind.noun(self.import.added)
     }
 }
 
