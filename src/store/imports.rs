@@ -113,8 +113,12 @@ pub async fn recent(tx: &mut Tx, program: ProgramId, kind: Kind, limit: i64) -> 
 /// How much has been imported into the program: a number that changes with every step, so that what is remembered of
 /// days that are over can be held against it.
 pub async fn version(tx: &mut Tx, program: ProgramId) -> Result<i64, Error> {
-    let text = "SELECT CAST(COALESCE(SUM(rows_done), 0) AS BIGINT) FROM imports WHERE program_id = $1";
-    let (version,) = fetch_one!((i64,), tx, text, program)?;
+    let (version,) = fetch_one!(
+        (i64,),
+        tx,
+        "SELECT CAST(COALESCE(SUM(rows_done), 0) AS BIGINT) FROM imports WHERE program_id = $1",
+        program
+    )?;
     Ok(version)
 }
 
@@ -170,8 +174,7 @@ pub async fn advance(
 
 /// The file is not needed any more, and is not kept.
 pub async fn finish(tx: &mut Tx, id: ImportId, now: Time) -> Result<(), Error> {
-    let text = "UPDATE imports SET status = 'done', finished_at = $2, file = NULL WHERE id = $1";
-    execute!(tx, text, id, now).map(drop)
+    execute!(tx, "UPDATE imports SET status = 'done', finished_at = $2, file = NULL WHERE id = $1", id, now).map(drop)
 }
 
 /// Throws an open one away; whether it was.
