@@ -17,6 +17,7 @@ pub mod decimal;
 pub mod device;
 pub mod email;
 pub mod id;
+pub mod imports;
 pub mod invitation;
 pub mod key;
 pub mod locale;

@@ -52,7 +52,21 @@ pub(super) async fn join(
     status: Status,
     applied_at: Option<Time>,
 ) -> Result<Joined, Refusal> {
-    let (id, program) = (act.id(), act.program.id);
+    enter(tx, act, act.id(), new, (status, applied_at)).await
+}
+
+/// The same under an id that carries when they joined.
+///
+/// # Errors
+/// As [`create`].
+pub(super) async fn enter(
+    tx: &mut Tx,
+    act: &Act,
+    id: AffiliateId,
+    new: &NewAffiliate,
+    (status, applied_at): (Status, Option<Time>),
+) -> Result<Joined, Refusal> {
+    let program = act.program.id;
     let row = affiliates::NewAffiliate {
         id,
         program,

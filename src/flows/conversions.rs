@@ -13,6 +13,7 @@ use crate::{
         products::{self, Product},
         rules::{self, Earning, Needs},
         signals::{self, Signal},
+        time::Time,
     },
     store::{
         Tx,
@@ -113,28 +114,9 @@ async fn weigh(tx: &mut Tx, act: &Act, sale: &Sale, hold: Hold) -> Result<Decide
             (id, id.time())
         }
     };
-    let needs = Needs::of(&act.program.rules, act.program.caps, (credit.to.affiliate, credit.to.group), at);
-    let customer = match customer {
-        // Before the affiliate's totals: a sale changes the two in that order.
-        Some(known) if needs.customer && hold == Hold::Fast => Some(customers::hold(tx, known).await?),
-        known => known,
-    };
-    let so_far = volume::so_far(tx, credit.to.affiliate, needs, at, hold).await?;
-    let own = if credit.to.has_own_rate { rates::of(tx, credit.to.affiliate).await? } else { Vec::new() };
     // A customer who is named and not known yet has bought nothing.
-    let buyer = customer.as_ref().map(buyer).or(keys.map(|_| rules::Customer::default()));
-    let facts = rules::Facts {
-        amount: sale.amount,
-        affiliate: credit.to.affiliate,
-        group: credit.to.group,
-        so_far,
-        at,
-        products: &products(act, sale),
-        customer: buyer,
-        is_renewal: sale.is_renewal,
-    };
-    let rates = rules::Rates { program: act.program.rate, own: &own, caps: act.program.caps };
-    let (is_repeat, earning) = (facts.is_repeat(), rules::earn(rates, &act.program.rules, facts));
+    let buys = Buyer { is_named: keys.is_some(), known: customer };
+    let Priced { customer, is_repeat, earning } = price(tx, act, sale, &credit.to, buys, (at, hold)).await?;
     let has_account = credit.to.own.account_email.is_some();
     let conversion = Conversion {
         id,
@@ -152,6 +134,52 @@ async fn weigh(tx: &mut Tx, act: &Act, sale: &Sale, hold: Hold) -> Result<Decide
     Ok(Decided::New(Box::new(New { conversion, signals, earning, customer, is_repeat, has_account })))
 }
 
+/// Who buys, as far as anything is known of them.
+pub(super) struct Buyer {
+    pub is_named: bool,
+    pub known: Option<Known>,
+}
+
+/// What a sale earns, and its customer as they stay until it is recorded.
+pub(super) struct Priced {
+    pub customer: Option<Known>,
+    pub is_repeat: bool,
+    pub earning: Earning,
+}
+
+/// What the sale of that moment earns the affiliate.
+pub(super) async fn price(
+    tx: &mut Tx,
+    act: &Act,
+    sale: &Sale,
+    to: &Named,
+    buys: Buyer,
+    (at, hold): (Time, Hold),
+) -> Result<Priced, Refusal> {
+    let needs = Needs::of(&act.program.rules, act.program.caps, (to.affiliate, to.group), at);
+    let customer = match buys.known {
+        // Before the affiliate's totals: a sale changes the two in that order.
+        Some(known) if needs.customer && hold == Hold::Fast => Some(customers::hold(tx, known).await?),
+        known => known,
+    };
+    let so_far = volume::so_far(tx, to.affiliate, needs, at, hold).await?;
+    let own = if to.has_own_rate { rates::of(tx, to.affiliate).await? } else { Vec::new() };
+    let buyer = customer.as_ref().map(buyer).or(buys.is_named.then(rules::Customer::default));
+    let facts = rules::Facts {
+        amount: sale.amount,
+        affiliate: to.affiliate,
+        group: to.group,
+        so_far,
+        at,
+        products: &products(act, sale),
+        customer: buyer,
+        is_renewal: sale.is_renewal,
+    };
+    let rates = rules::Rates { program: act.program.rate, own: &own, caps: act.program.caps };
+    let (is_repeat, earning) = (facts.is_repeat(), rules::earn(rates, &act.program.rules, facts));
+    Ok(Priced { customer, is_repeat, earning })
+}
+
 fn buyer(known: &Known) -> rules::Customer {
     rules::Customer { sales: known.sales, first_sale_at: known.first_sale_at, earned: known.earned_minor }
 }
@@ -165,7 +193,7 @@ fn products(act: &Act, sale: &Sale) -> Vec<Product> {
 
 /// What about the sale somebody should look at. All that it takes was read to credit it, but for the pace of who
 /// sells more than the program's number, where it has one.
-async fn signals(
+pub(super) async fn signals(
     tx: &mut Tx,
     act: &Act,
     sale: &Sale,
@@ -301,7 +329,7 @@ async fn bought(
     Ok(id)
 }
 
-async fn earn(
+pub(super) async fn earn(
     tx: &mut Tx,
     act: &Act,
     sale: &Conversion,

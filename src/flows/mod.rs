@@ -14,6 +14,7 @@ pub mod credentials;
 pub mod decisions;
 pub mod groups;
 pub mod holds;
+pub mod imports;
 pub mod invitations;
 pub mod joining;
 pub mod leads;

@@ -32,6 +32,17 @@ pub struct NewRefund {
 /// # Errors
 /// When there is no such sale, less is left of it, or the refund id stands for another refund.
 pub async fn record(tx: &mut Tx, act: &Act, new: NewRefund) -> Result<(Refund, Conversion, bool), Refusal> {
+    let (refund, sale, is_new) = enter(tx, act, new).await?;
+    if is_new {
+        let after = act.program.currency.of(refund.amount_minor).to_string();
+        let change = Change { after: Some(&after), reason: refund.reason.as_deref(), ..Change::default() };
+        act.audit(tx, "conversion.refunded", sale.id, change).await?;
+    }
+    Ok((refund, sale, is_new))
+}
+
+/// The same without a word in the audit log, for a refund that is part of something else.
+pub(super) async fn enter(tx: &mut Tx, act: &Act, new: NewRefund) -> Result<(Refund, Conversion, bool), Refusal> {
     let program = act.program.id;
     let sale = conversions::lock(tx, program, new.conversion).await?.ok_or(Refusal::NotFound("conversion"))?;
     if let Some(key) = &new.key
@@ -60,9 +71,6 @@ pub async fn record(tx: &mut Tx, act: &Act, new: NewRefund) -> Result<(Refund, C
     }
     conversions::refund(tx, sale.id, refund.amount_minor).await?;
     move_back(tx, act, &sale, refund.id, refund.reversed_minor, false).await?;
-    let after = act.program.currency.of(refund.amount_minor).to_string();
-    let change = Change { after: Some(&after), reason: refund.reason.as_deref(), ..Change::default() };
-    act.audit(tx, "conversion.refunded", sale.id, change).await?;
     Ok((refund, sale, true))
 }
 

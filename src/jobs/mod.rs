@@ -10,7 +10,7 @@ use crate::{
     domain::{id::Id, one_time_link::Purpose, time::Time},
     flows, mail,
     store::{
-        Error, applications, idempotency,
+        Error, applications, idempotency, imports,
         jobs::{self, Job},
         mails::MailId,
         one_time_links, provider_events, sessions,
@@ -144,6 +144,7 @@ async fn attempt(app: &App, job: &Job) -> Result<(), Error> {
                         sessions::forget(tx, now).await?;
                         one_time_links::forget(tx, now).await?;
                         provider_events::forget(tx, now).await?;
+                        imports::forget(tx, now.plus_days(-1)).await?;
                         let late = now.plus_seconds(-60 * Purpose::ConfirmApplication.minutes());
                         applications::forget_unconfirmed(tx, late).await?;
                         jobs::run_again_at(tx, id, now.plus_seconds(SWEEP_EVERY_SECONDS)).await
@@ -191,6 +192,17 @@ async fn attempt(app: &App, job: &Job) -> Result<(), Error> {
                         } else {
                             jobs::done(tx, id).await
                         }
+                    })
+                })
+                .await
+        }
+        flows::imports::JOB => {
+            let raw = job.key.parse().map_err(|_| Error::Corrupt(format!("import job {}", job.key)))?;
+            let is_done = flows::imports::go_on(app, Id::new(raw)).await?;
+            app.db
+                .write(move |tx| {
+                    Box::pin(async move {
+                        if is_done { jobs::done(tx, id).await } else { jobs::run_again_at(tx, id, now).await }
                     })
                 })
                 .await

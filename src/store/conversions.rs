@@ -4,6 +4,7 @@ use super::{Error, Tx, execute, fetch_all, fetch_optional, row};
 use crate::domain::{
     attribution::By,
     id::{AffiliateId, ClickId, ConversionId, Id, ProgramId},
+    imports::tool::Tool,
     time::Time,
 };
 
@@ -137,6 +138,9 @@ row! {
         pub known_at: Option<Time>,
         /// Since when they belong to whom they belong to now.
         pub bound_at: Option<Time>,
+        /// Of a sale that came by a file: whose, and which.
+        pub imported_from: Option<Tool>,
+        pub imported_as: Option<String>,
     }
 }
 
@@ -146,8 +150,8 @@ pub async fn evidence(tx: &mut Tx, id: ConversionId) -> Result<Option<Evidence>,
         tx,
         "SELECT s.coupon, q.affiliate_id AS coupon_affiliate_id, qa.name AS coupon_affiliate,
                 c.affiliate_id AS click_affiliate_id, ca.name AS click_affiliate, s.is_repeat,
-                k.created_at AS known_at, k.bound_at
-         FROM conversions s LEFT JOIN customers k ON k.id = s.customer_id
+                k.created_at AS known_at, k.bound_at, i.tool AS imported_from, i.file_name AS imported_as
+         FROM conversions s LEFT JOIN customers k ON k.id = s.customer_id LEFT JOIN imports i ON i.id = s.import_id
            LEFT JOIN clicks c ON c.id = s.click_id LEFT JOIN affiliates ca ON ca.id = c.affiliate_id
            LEFT JOIN coupons q ON q.program_id = s.program_id AND q.code_key = LOWER(s.coupon)
            LEFT JOIN affiliates qa ON qa.id = q.affiliate_id

@@ -145,6 +145,24 @@ pub async fn count(tx: &mut Tx, id: Id<Customer>, sale: NewSale) -> Result<(), E
     .map(drop)
 }
 
+/// Counts a sale of before: whoever brought them later than that keeps them.
+pub async fn count_earlier(tx: &mut Tx, id: Id<Customer>, sale: NewSale) -> Result<(), Error> {
+    execute!(
+        tx,
+        "UPDATE customers SET sales = sales + 1, earned_minor = earned_minor + $4,
+           first_sale_at = CASE WHEN first_sale_at < $2 THEN first_sale_at ELSE $2 END,
+           bound_at = CASE WHEN affiliate_id = $3 AND bound_at > $2 THEN $2
+             WHEN affiliate_id = $3 OR bound_at > $2 THEN bound_at ELSE $2 END,
+           affiliate_id = CASE WHEN bound_at > $2 THEN affiliate_id ELSE $3 END
+         WHERE id = $1",
+        id,
+        sale.at,
+        sale.affiliate,
+        sale.earned
+    )
+    .map(drop)
+}
+
 /// Takes back what [`count`] counted of a sale that somebody else recorded at the same moment.
 pub async fn uncount(tx: &mut Tx, id: Id<Customer>, earned: i64) -> Result<(), Error> {
     const TEXT: &str = "UPDATE customers SET sales = sales - 1, earned_minor = earned_minor - $2 WHERE id = $1";

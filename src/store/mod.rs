@@ -23,6 +23,7 @@ pub mod decisions;
 pub mod earnings;
 pub mod groups;
 pub mod idempotency;
+pub mod imports;
 pub mod invitations;
 pub mod jobs;
 pub mod keys;

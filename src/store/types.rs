@@ -9,8 +9,8 @@ use sqlx::{
 };
 
 use crate::domain::{
-    affiliate, attribution, claim, commission, id::Id, key, locale, look, message, money::Currency, one_time_link,
-    payout, providers, role, rules, standing, time::Time, tracking,
+    affiliate, attribution, claim, commission, id::Id, imports, key, locale, look, message, money::Currency,
+    one_time_link, payout, providers, role, rules, standing, time::Time, tracking,
 };
 
 /// A type that is stored as another: how it becomes that, and how it comes back.
@@ -69,6 +69,9 @@ words!(
     commission::Status,
     commission::Kind,
     commission::Entry,
+    imports::Kind,
+    imports::Status,
+    imports::tool::Tool,
     key::Scope,
     locale::NumberStyle,
     locale::Theme,

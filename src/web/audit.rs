@@ -79,6 +79,7 @@ impl Told {
             "aff" => "affiliates",
             "comm" => "commissions",
             "claim" => "claims",
+            "imp" => "imports",
             _ => return None,
         };
         Some(format!("{kind}/{}", self.subject))

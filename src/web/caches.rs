@@ -109,15 +109,23 @@ pub struct Whole {
     pub today: Vec<Day>,
 }
 
-/// Days that are over, which do not change any more: what each program did on them. `None` of a day on
-/// which nothing happened.
+/// Days that are over, which do not change any more unless something is imported: what each program did on them.
+/// `None` of a day on which nothing happened.
 #[derive(Default)]
-pub struct Days(Mutex<HashMap<(ProgramId, i64), Option<Day>>>);
+pub struct Days(Mutex<HashMap<(ProgramId, i64), Option<Day>>>, Mutex<HashMap<ProgramId, i64>>);
 
 /// A year of a hundred programs.
 const MOST_DAYS: usize = 36_500;
 
 impl Days {
+    /// Forgets a program's days if more has been imported into it since they were read, here or by another server.
+    pub fn hold_against(&self, program: ProgramId, version: i64) {
+        let mut versions = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        if versions.insert(program, version).is_some_and(|before| before != version) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| *of != program);
+        }
+    }
+
     /// What is known of these days, and the first and last that are not.
     pub fn known(&self, program: ProgramId, days: RangeInclusive<i64>) -> (Vec<Day>, Option<(i64, i64)>) {
         let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,7 +6,7 @@ use std::{borrow::Cow, panic::AssertUnwindSafe, sync::LazyLock, time::Duration};
 use axum::{
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -40,6 +40,14 @@ impl RequestId {
     }
 }
 
+/// On a request whose body may be larger than others': so many bytes. The page says itself when it is larger still.
+#[derive(Debug, Clone, Copy)]
+pub struct Room(pub usize);
+
+/// On a request whose body was larger than its [`Room`], and is left out.
+#[derive(Debug, Clone, Copy)]
+pub struct TooLarge;
+
 /// The request with its body read, so that the time to answer begins when it has arrived.
 ///
 /// # Errors
@@ -48,9 +56,19 @@ async fn arrived(request: Request) -> Result<Request, Failure> {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return Ok(request);
     }
-    let (parts, body) = request.into_parts();
-    let body = input::read(&parts.headers, body).await?;
-    Ok(Request::from_parts(parts, Body::from(body)))
+    let (mut parts, body) = request.into_parts();
+    let Some(Room(limit)) = parts.extensions.get().copied() else {
+        let body = input::read(&parts.headers, body).await?;
+        return Ok(Request::from_parts(parts, Body::from(body)));
+    };
+    let body = match input::read_up_to(limit, &parts.headers, body).await {
+        Err(failure) if failure.status == StatusCode::PAYLOAD_TOO_LARGE => {
+            parts.extensions.insert(TooLarge);
+            Body::empty()
+        }
+        body => Body::from(body?),
+    };
+    Ok(Request::from_parts(parts, body))
 }
 
 /// The answer, unless the body does not arrive or the handler takes too long or panics.

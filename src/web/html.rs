@@ -13,7 +13,7 @@ use super::{
     caller::Caller,
     earner::Earner,
     failure::Failure,
-    filters, guard, input, look,
+    filters, guard, imports, input, look,
     reply::{Page, Reply},
     shell::{Notice, Shell},
 };
@@ -81,7 +81,7 @@ pub fn came_from(app: &App, headers: &HeaderMap) -> Option<String> {
 }
 
 /// Guards the portal and gives what its handlers say the form of pages.
-pub async fn front(State(app): State<App>, session: Session, request: Request, next: Next) -> Response {
+pub async fn front(State(app): State<App>, session: Session, mut request: Request, next: Next) -> Response {
     let id = guard::RequestId::new(&app);
     let asked = Asked::new(&app, &request);
     let admitted = match guard::same_site(&app, request.method(), request.headers()) {
@@ -89,6 +89,9 @@ pub async fn front(State(app): State<App>, session: Session, request: Request, n
         Err(failure) => Err(failure),
     };
     let account = admitted.as_ref().ok().copied().flatten();
+    if account.is_some() && imports::takes_files(&asked.path) {
+        request.extensions_mut().insert(guard::Room(imports::LIMIT));
+    }
     let response = match admitted {
         Ok(_) => guard::handle(request, next).await,
         Err(failure) => Err(failure),

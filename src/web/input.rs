@@ -174,9 +174,17 @@ fn is_json(headers: &HeaderMap) -> bool {
 ///
 /// # Errors
 /// 413 or 408; 400 when it breaks off.
-pub async fn read(headers: &HeaderMap, mut body: axum::body::Body) -> Result<Bytes, Failure> {
+pub async fn read(headers: &HeaderMap, body: axum::body::Body) -> Result<Bytes, Failure> {
+    read_up_to(BODY_LIMIT, headers, body).await
+}
+
+/// The same of a body that may have so many bytes.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_up_to(limit: usize, headers: &HeaderMap, mut body: axum::body::Body) -> Result<Bytes, Failure> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > BODY_LIMIT) && headers.contains_key(header::EXPECT) {
+    if announced.is_some_and(|length| length > limit) && headers.contains_key(header::EXPECT) {
         // The client asks before it sends, so it can be told before.
         return Err(Failure::too_large());
     }
@@ -187,16 +195,16 @@ pub async fn read(headers: &HeaderMap, mut body: axum::body::Body) -> Result<Byt
             let frame = frame.map_err(|_| Failure::invalid("The body broke off"))?;
             let Ok(data) = frame.into_data() else { continue };
             seen += data.len();
-            if whole.is_empty() && body.is_end_stream() && seen <= BODY_LIMIT {
+            if whole.is_empty() && body.is_end_stream() && seen <= limit {
                 return Ok(data);
             }
-            if seen <= BODY_LIMIT {
+            if seen <= limit {
                 whole.extend_from_slice(&data);
             } else if seen > DRAINED {
                 break;
             }
         }
-        if seen > BODY_LIMIT { Err(Failure::too_large()) } else { Ok(whole.freeze()) }
+        if seen > limit { Err(Failure::too_large()) } else { Ok(whole.freeze()) }
     };
     let mut collect = std::pin::pin!(collect);
     // Mostly it came together with the head, and there is nothing to time.

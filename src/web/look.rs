@@ -141,7 +141,7 @@ pub async fn show(me: Configures, State(app): State<App>) -> Result<Reply, Failu
 
 /// `POST /m/{program}/settings/look`: with `preview`, the same page again as it would be.
 pub async fn save(me: Configures, State(app): State<App>, upload: Upload) -> Result<Reply, Failure> {
-    let Upload { mut form, file } = upload;
+    let Upload { mut form, file, .. } = upload;
     let before = looks::of(&mut *app.db.read().await?, me.program.id).await?;
     let customers = form.read("customers", Visibility::parse);
     let colour = form.read_filled("colour", Colour::parse);

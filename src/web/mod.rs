@@ -38,6 +38,7 @@ mod health;
 mod home;
 mod hooks;
 mod html;
+mod imports;
 mod input;
 mod invitations;
 mod joining;
@@ -206,6 +207,11 @@ pages! {
         .route("/affiliates/{id}/invitation", post(invitations::invite_affiliate))
         .route("/invitations/{id}/mail", post(invitations::send_again))
         .route("/invitations/{id}/withdrawal", post(invitations::withdraw))
+        .route("/affiliates/import", get(imports::affiliates).post(imports::choose_affiliates))
+        .route("/sales/import", get(imports::sales).post(imports::choose_sales))
+        .route("/imports/{id}", get(imports::look::show).post(imports::look::confirm))
+        .route("/imports/{id}/rows.csv", get(imports::look::bad_rows))
+        .route("/imports/{id}/discard", post(imports::look::discard))
         .route("/applications", get(applications::index))
         .route("/applications/{id}", get(applications::show))
         .route("/applications/{id}/approval", post(applications::approve))

@@ -10,7 +10,12 @@ use bytes::Bytes;
 use futures_util::stream;
 use multer::Multipart;
 
-use super::{failure::Failure, form::Form, input};
+use super::{
+    failure::Failure,
+    form::Form,
+    guard::{Room, TooLarge},
+    input,
+};
 use crate::app::App;
 
 #[derive(Debug)]
@@ -18,6 +23,8 @@ pub struct Upload {
     pub form: Form,
     /// The first file that is not empty.
     pub file: Option<Vec<u8>>,
+    /// How it is called where it came from.
+    pub file_name: Option<String>,
 }
 
 impl FromRequest<App> for Upload {
@@ -26,12 +33,27 @@ impl FromRequest<App> for Upload {
     async fn from_request(request: Request, _: &App) -> Result<Self, Failure> {
         let (parts, body) = request.into_parts();
         let kind = input::header_text(&parts.headers, header::CONTENT_TYPE.as_str()).unwrap_or_default().to_owned();
-        let body = input::read(&parts.headers, body).await?;
+        let limit = parts.extensions.get().map_or(input::BODY_LIMIT, |Room(limit)| *limit);
+        let body = input::read_up_to(limit, &parts.headers, body).await?;
         let Ok(boundary) = multer::parse_boundary(kind) else {
             let fields: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
-            return Ok(Self { form: filled(&fields), file: None });
+            return Ok(Self { form: filled(&fields), file: None, file_name: None });
         };
         read(body, boundary).await.map_err(|_| Failure::invalid("The form cannot be read"))
+    }
+}
+
+/// The same where a file may be larger than other bodies. `None` where it is larger still.
+pub struct Large(pub Option<Upload>);
+
+impl FromRequest<App> for Large {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
+        if request.extensions().get::<TooLarge>().is_some() {
+            return Ok(Self(None));
+        }
+        Upload::from_request(request, app).await.map(Some).map(Self)
     }
 }
 
@@ -42,17 +64,19 @@ fn filled(fields: &[(String, String)]) -> Form {
 async fn read(body: Bytes, boundary: String) -> Result<Upload, multer::Error> {
     let whole = stream::once(async { Ok::<_, Infallible>(body) });
     let mut parts = Multipart::new(whole, boundary);
-    let (mut fields, mut file) = (Vec::new(), None);
+    let (mut fields, mut file, mut file_name) = (Vec::new(), None, None);
     while let Some(part) = parts.next_field().await? {
         let name = part.name().unwrap_or_default().to_owned();
-        if part.file_name().is_some() {
+        if let Some(called) = part.file_name().map(str::to_owned) {
             let content = part.bytes().await?;
-            file = file.or_else(|| (!content.is_empty()).then(|| content.to_vec()));
+            if file.is_none() && !content.is_empty() {
+                (file, file_name) = (Some(content.to_vec()), Some(called));
+            }
         } else {
             fields.push((name, part.text().await?));
         }
     }
-    Ok(Upload { form: filled(&fields), file })
+    Ok(Upload { form: filled(&fields), file, file_name })
 }
 
 #[cfg(test)]

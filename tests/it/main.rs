@@ -28,6 +28,7 @@ mod failures;
 mod given_up;
 mod groups;
 mod idempotency;
+mod imports;
 mod joining;
 mod joining_by_invitation;
 mod links;

@@ -10,6 +10,7 @@ use crate::{
         attribution::{self, By, Other},
         commission::Status,
         id::{self, CommissionId},
+        imports::tool::Tool,
         locale::NumberStyle,
         money::{Currency, Money},
         role::Permission,
@@ -77,6 +78,15 @@ struct Show {
 impl Show {
     fn evidence(sale: &Conversion) -> &'static str {
         sale.attributed_by.evidence()
+    }
+
+    /// The tool that the sale was imported from, where it was.
+    fn imported(&self) -> Option<Tool> {
+        self.came.as_ref()?.imported_from
+    }
+
+    fn file(&self) -> Option<&str> {
+        self.came.as_ref()?.imported_as.as_deref()
     }
 
     fn clicked(&self) -> Option<Time> {
@@ -225,7 +235,10 @@ async fn of_sale(
         events.push(Event { at: click.time(), what: format!("Visitor clicked {whose}"), more: None });
     }
     let amount = style.money(currency.of(sale.amount_minor));
-    let why = attribution::why(sale.attributed_by, &sale.referral_code, came.coupon.as_deref(), others);
+    let why = match came.imported_from {
+        Some(tool) => format!("Imported from {}, and credited as it was there.", tool.source()),
+        None => attribution::why(sale.attributed_by, &sale.referral_code, came.coupon.as_deref(), others),
+    };
     let what = format!("Sale of {amount} recorded, credited to {name}");
     events.push(Event { at: sale.created_at, what, more: Some(why) });
     let signals = signals::read(found.held_for.as_deref());

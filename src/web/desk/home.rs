@@ -19,7 +19,7 @@ use crate::{
     store::{
         Tx, claims,
         days::{self, Day, Standing, Top},
-        keys,
+        imports, keys,
         queue::{self, Filter, Only},
         totals, tracking,
     },
@@ -165,6 +165,7 @@ async fn of_days(
     others: &[Day],
 ) -> Result<Vec<Day>, Failure> {
     let (program, over) = (me.program.id, over(now));
+    app.caches.days.hold_against(program, imports::version(tx, program).await?);
     let (mut all, missing) = app.caches.days.known(program, first..=over);
     if let Some((from, to)) = missing {
         let found = days::of_program(tx, program, from, to).await?;

@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// The account behind a page's caller; a key has no pages.
-fn account(me: &Caller) -> Option<AccountId> {
+pub fn account(me: &Caller) -> Option<AccountId> {
     match me.actor {
         Actor::Account(account) => Some(account),
         Actor::Key(_) | Actor::CommandLine | Actor::Schedule | Actor::Provider(_) => None,
@@ -64,7 +64,7 @@ async fn sums(tx: &mut Tx, app: &App, program: ProgramId) -> Result<Sums, store:
 }
 
 /// After a decision: what is remembered of the program's sums is no longer so.
-fn forget_sums(app: &App, program: ProgramId) {
+pub fn forget_sums(app: &App, program: ProgramId) {
     app.caches.sums.forget(&program);
     app.caches.standings.forget(&program);
 }

@@ -211,7 +211,7 @@ pub async fn results(
     PathId(id): PathId<id::Payout>,
     upload: Upload,
 ) -> Result<Reply, Failure> {
-    let Upload { mut form, file } = upload;
+    let Upload { mut form, file, .. } = upload;
     let Some(text) = file.and_then(|bytes| String::from_utf8(bytes).ok()) else {
         form.wrong("file", "must be a CSV file in UTF-8");
         return invalid(&app, &me, id, form, Vec::new()).await;

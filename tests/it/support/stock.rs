@@ -107,6 +107,7 @@ impl Stock {
                 stock.fill(&people, amount, |row| format!("#{}", 4001 + row)).await;
                 stock.invite_and_apply("Ines Duarte", "On my blog about coffee, once a week.").await;
                 stock.pay(json!(500)).await;
+                stock.choose_files("Ines Duarte", "17.50").await;
             }
             Data::Hostile => {
                 // The largest amounts, and the smallest.
@@ -121,6 +122,8 @@ impl Stock {
                     .invite_and_apply(&"W".repeat(200), &format!("<script>alert(3)</script>{}", "W".repeat(400)))
                     .await;
                 stock.pay(json!(999_999_999)).await;
+                stock.choose_files(&hostile_people()[0].0, "9999999999.99").await;
+                stock.choose_files(&"W".repeat(200), "9999999999.99").await;
             }
         }
         stock
@@ -269,6 +272,40 @@ impl Stock {
             ("unsubscribe", format!("/unsubscribe/{no_mail}")),
         ];
         self.names.extend(names);
+    }
+
+    /// Files of another tool that nobody has confirmed, and one that is written.
+    async fn choose_files(&mut self, name: &str, amount: &str) {
+        let merchant = Browser::at(self.site.address);
+        merchant.sign_in(MERCHANT, PASSWORD).await;
+        let cell = format!("\"{}\"", name.replace('"', "\"\""));
+        let bad = (0..30).map(|row| format!("nobody-{row},{cell},a!,{cell},{cell},{cell}\r\n"));
+        let bad = bad.collect::<Vec<_>>().concat();
+        let people = "email,name,token,state,campaign,joined";
+        let good = format!("ida@example.com,{cell},ida blog-of-ida,active,{cell},2024-05-01\r\n");
+        let sold = format!(
+            "i-1,{amount},2025-01-02,ida@example.com,paid,{amount}\r\n{cell},{amount},2025-01-02,ida@example.com,due,\r\n"
+        );
+        let sales = "order id,amount,date,affiliate email,status,commission";
+        let files = [
+            ("import-done", "affiliates", format!("{people}\r\n{good}")),
+            ("import-people", "affiliates", format!("{people}\r\n{good}{bad}eva@example.com,Eva,eva,,,\r\n")),
+            ("import-orders", "sales", format!("{sales}\r\n{sold},,,,,{cell}\r\n")),
+        ];
+        for (called, kind, file) in files {
+            let called_file =
+                if name.len() > 100 { format!("{}.csv", "w".repeat(116)) } else { "export.csv".to_owned() };
+            let head =
+                format!("--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{called_file}\"\r\n\r\n");
+            let body = format!("{head}{file}\r\n--x--\r\n").into_bytes();
+            let chosen = merchant.upload(&format!("/m/acme/{kind}/import"), "x", body).await;
+            assert_eq!(chosen.status, 303, "{chosen:?}");
+            let at = chosen.header("location").to_owned();
+            if called == "import-done" {
+                merchant.post(&at, &[("added", "1"), ("bad", "0")]).await;
+            }
+            self.names.insert(called, at);
+        }
     }
 
     /// A path with what this site has in the places of `{affiliate}` and the like.
