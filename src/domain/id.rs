@@ -54,6 +54,7 @@ kinds! {
     Conversion "conv_" "conversionId" "conversion";
     Coupon "coup_" "couponId" "coupon";
     Group "grp_" "groupId" "group";
+    Invoice "inv_" "invoiceId" "invoice";
     Key "key_" "keyId" "key";
     Link "link_" "linkId" "link";
     Payout "pay_" "payoutId" "payout";
@@ -76,6 +77,7 @@ pub type CommissionId = Id<Commission>;
 pub type ConversionId = Id<Conversion>;
 pub type CouponId = Id<Coupon>;
 pub type GroupId = Id<Group>;
+pub type InvoiceId = Id<Invoice>;
 pub type KeyId = Id<Key>;
 pub type LinkId = Id<Link>;
 pub type PayoutId = Id<Payout>;
