@@ -148,6 +148,9 @@ impl Year {
             for member in &members {
                 self.day_of(tx, member, start.plus_days(day), &mut waiting, &mut orders).await?;
             }
+            if day == payouts::DAYS[1] - 1 {
+                self.agree_on_invoices(tx, members.first(), affiliate).await?;
+            }
             if day == DAYS - 90 {
                 self.pay_better(tx, &mut members).await?;
             }

@@ -4,12 +4,22 @@ use super::{Member, Year};
 use crate::{
     domain::{
         affiliate::PaymentMethod,
-        id::Id,
+        country::Country,
+        id::{AccountId, Id},
+        money::Rate,
         payout::{self, LineStatus, Schedule},
+        self_billing,
+        tax::{
+            Profile,
+            details::{Details, Whole},
+            settings::{Business, Settings},
+            vat::VatId,
+        },
     },
     flows::{
-        Refusal, adjustments,
+        Act, Actor, Refusal, adjustments,
         payouts::{self, Choice},
+        tax,
     },
     store::{self, Tx},
 };
@@ -31,6 +41,36 @@ impl Year {
             }
         }
         payouts::decide_all(tx, &act, run.id, LineStatus::Paid, None).await.map(drop)
+    }
+
+    /// The merchant and the first affiliate say who they are, and that the merchant writes the invoices.
+    pub(super) async fn agree_on_invoices(
+        &self,
+        tx: &mut Tx,
+        first: Option<&Member>,
+        account: AccountId,
+    ) -> Result<(), Refusal> {
+        let (Ok(ireland), Ok(germany)) = (Country::parse("IE"), Country::parse("DE")) else { return Ok(()) };
+        let business = Business {
+            name: "Acme Coffee Roasters Ltd".into(),
+            address: "12 Quay Street\nGalway".into(),
+            country: ireland,
+            vat_id: VatId::parse("IE6388047V", ireland).ok(),
+        };
+        let settings = Settings { business: Some(business), self_billing: true, ..Settings::default() };
+        tax::change_settings(tx, &self.act(), &settings).await?;
+        let Some(first) = first else { return Ok(()) };
+        let act = Act { actor: Actor::Account(account), ..self.act() };
+        let details = Details {
+            name: super::cast::PEOPLE[0].into(),
+            address: "Lindenallee 3\n10115 Berlin".into(),
+            tax_id: None,
+            vat_id: Some("DE123456789".into()),
+        };
+        let profile = Profile { country: germany, is_company: false, form: None };
+        let whole = Whole { profile, details, vat_rate: Rate::parse("19%").ok() };
+        tax::change_profile(tx, &act, first.id, whole).await?;
+        tax::agree(tx, &act, first.id, self_billing::VERSION).await
     }
 
     /// How the program pays, and a bonus by hand.

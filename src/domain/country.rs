@@ -22,6 +22,14 @@ impl Country {
             .ok_or(Issue::new("must be a country's two letters such as DE"))
     }
 
+    /// Letters and name of every one, by name.
+    pub fn all() -> Vec<(&'static str, &'static str)> {
+        let mut all: Vec<_> = iso_country::data::all().iter().map(|one| (one.alpha2, one.name)).collect();
+        all.retain(|(code, _)| Self::parse(code).is_ok());
+        all.sort_unstable_by_key(|(_, name)| *name);
+        all
+    }
+
     pub fn code(self) -> String {
         self.0.to_string()
     }
@@ -60,5 +68,7 @@ mod tests {
             assert!(Country::parse(wrong).is_err(), "{wrong}");
         }
         assert!(UNION.iter().all(|code| Country::parse(code).is_ok()));
+        let all = Country::all();
+        assert!(all.len() > 240 && all[0] == ("AF", "Afghanistan"), "{}", all.len());
     }
 }

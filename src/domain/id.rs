@@ -55,6 +55,7 @@ kinds! {
     Coupon "coup_" "couponId" "coupon";
     Group "grp_" "groupId" "group";
     Import "imp_" "importId" "import";
+    Invoice "inv_" "invoiceId" "invoice";
     Key "key_" "keyId" "key";
     Link "link_" "linkId" "link";
     Payout "pay_" "payoutId" "payout";
@@ -78,6 +79,7 @@ pub type ConversionId = Id<Conversion>;
 pub type CouponId = Id<Coupon>;
 pub type GroupId = Id<Group>;
 pub type ImportId = Id<Import>;
+pub type InvoiceId = Id<Invoice>;
 pub type KeyId = Id<Key>;
 pub type LinkId = Id<Link>;
 pub type PayoutId = Id<Payout>;

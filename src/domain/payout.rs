@@ -10,6 +10,7 @@ use super::{
     money::Currency,
     payment,
     program::Difference,
+    tax::Standing,
     time::Time,
 };
 
@@ -117,6 +118,8 @@ pub struct Owed {
     pub method: Option<PaymentMethod>,
     pub has_details: bool,
     pub details_changed_at: Option<Time>,
+    /// The tax form that this payment would need and that is not there.
+    pub form: Option<Standing>,
 }
 
 /// Why an affiliate with something payable is not in a run.
@@ -130,6 +133,7 @@ pub enum LeftOut {
     ChangedDetails {
         until: Time,
     },
+    TaxForm(Standing),
     /// Whoever made the run did not want them in it.
     NotChosen,
 }
@@ -144,6 +148,7 @@ impl fmt::Display for LeftOut {
             Self::ChangedDetails { until } => {
                 write!(f, "changed the payment details; payable from {} on", until.date())
             }
+            Self::TaxForm(standing) => write!(f, "tax form: {standing}"),
             Self::NotChosen => f.write_str("not chosen"),
         }
     }
@@ -166,6 +171,9 @@ pub fn admit(owed: Owed, only: Option<PaymentMethod>, now: Time) -> Result<Payme
     }
     if owed.net < owed.minimum {
         return Err(LeftOut::BelowMinimum);
+    }
+    if let Some(standing) = owed.form {
+        return Err(LeftOut::TaxForm(standing));
     }
     Ok(method)
 }
@@ -334,6 +342,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::tax::Form;
 
     const OWED: Owed = Owed {
         net: 5_000,
@@ -341,6 +350,7 @@ mod tests {
         method: Some(PaymentMethod::Wise),
         has_details: true,
         details_changed_at: None,
+        form: None,
     };
     const NOW: Time = Time::from_ms(1_772_366_400_000);
 
@@ -354,6 +364,10 @@ mod tests {
         assert_eq!(left(Owed { net: 999, ..OWED }), LeftOut::BelowMinimum);
         assert_eq!(left(Owed { method: None, ..OWED }), LeftOut::NoMethod);
         assert_eq!(left(Owed { has_details: false, ..OWED }), LeftOut::NoMethod);
+        let missing = Standing::Missing(Form::W9);
+        assert_eq!(left(Owed { form: Some(missing), ..OWED }), LeftOut::TaxForm(missing));
+        assert_eq!(left(Owed { form: Some(missing), net: 999, ..OWED }), LeftOut::BelowMinimum);
+        assert_eq!(LeftOut::TaxForm(missing).to_string(), "tax form: W-9 is missing");
         let other = admit(OWED, Some(PaymentMethod::Paypal), NOW);
         assert_eq!(other, Err(LeftOut::OtherMethod(PaymentMethod::Wise)));
     }

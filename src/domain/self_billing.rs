@@ -1,15 +1,66 @@
-//! Self-billing invoices: what must be on one, and what it comes to. The merchant writes it for the affiliate, who
-//! agreed to that beforehand; its number is of the merchant's own series for that affiliate, without gaps.
+//! Self-billing invoices: what must be on one, what it comes to, and what both sides agree to beforehand. The merchant
+//! writes it for the affiliate; its number is of the program's own series, without gaps. What takes one back is a
+//! credit note, an invoice of the same series that names the one it amends (article 219).
 //!
-//! Council Directive 2006/112/EC, articles 224 and 226.
+//! A commission is what is paid, and VAT is in it. On top, VAT would be money that no commission made: a payout would
+//! no longer be the sum of what it holds, and an affiliate who registers would cost the merchant more from one day to
+//! the next. So the invoice's total is what was paid, to the cent, and it says what part of that is VAT.
+//!
+//! Council Directive 2006/112/EC, articles 219, 224 and 226.
 
 use super::{
-    money::{Currency, Rate},
+    Issue,
+    money::{Currency, Money, Rate, proportion},
     time::Time,
 };
 
-/// Article 226 (10a) asks for them.
+/// Article 226 (10a) asks for the word.
 pub const WORDS: &str = "Self-billing invoice";
+pub const CREDIT_NOTE: &str = "Self-billing credit note";
+
+/// What an affiliate agrees to, by version: the last is offered, and earlier ones stay what was agreed to then.
+/// Article 224 asks for an agreement beforehand and for a way in which each invoice is accepted.
+const AGREEMENTS: [&[&str]; 1] = [&[
+    "The program writes the invoices for your commissions, in your name and on your behalf. You write none yourself for the same commissions.",
+    "Each payment to you makes one invoice on the day it is marked as paid. You find it with your payouts. It counts as accepted unless you object to the program in writing within 14 days.",
+    "An invoice comes to exactly what you are paid. Where you owe VAT on it, the VAT is part of that amount and the invoice says how much it is; the program pays none on top.",
+    "A payment that does not arrive or is taken back makes a credit note over the same amount.",
+    "You keep your legal name, address and VAT ID up to date here, and say so when you stop being registered for VAT.",
+    "Either side can end this at any time, for the payments that follow.",
+]];
+
+/// The version that is offered.
+pub const VERSION: i64 = 1;
+
+/// The paragraphs of that version.
+pub fn agreement(version: i64) -> &'static [&'static str] {
+    let place = usize::try_from(version - 1).ok();
+    place.and_then(|place| AGREEMENTS.get(place)).copied().unwrap_or_default()
+}
+
+/// What stands before the numbers of a series. It ends with no digit: otherwise `SB1` and 2 would be `SB` and 12.
+///
+/// # Errors
+/// Anything but 1 to 12 letters, digits, `-` and `/` with a letter, `-` or `/` at the end.
+pub fn prefix(text: &str) -> Result<String, Issue> {
+    let is_right = (1..=12).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-/".contains(&byte))
+        && !text.ends_with(|last: char| last.is_ascii_digit());
+    if is_right {
+        return Ok(text.to_owned());
+    }
+    Err(Issue::new("must be 1 to 12 letters, digits, - or /, and end with no digit, such as SB-"))
+}
+
+/// A number of the series as it is written.
+pub fn label(prefix: &str, number: i64) -> String {
+    format!("{prefix}{number}")
+}
+
+/// The VAT that is in an amount, in minor units: rounded once, of the whole.
+pub fn included(rate: Rate, paid: Money) -> i64 {
+    proportion(paid.minor, rate.basis_points(), Rate::MAX + rate.basis_points())
+}
 
 #[derive(Debug, Clone, Copy)]
 pub struct Invoice<'a> {
@@ -28,6 +79,14 @@ pub struct Invoice<'a> {
     pub vat: Vat<'a>,
     /// As shown: `pay_…`.
     pub payout: Option<&'a str>,
+    /// Of a credit note: the invoice that it takes back. Its lines have a minus.
+    pub corrects: Option<Corrected<'a>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Corrected<'a> {
+    pub number: &'a str,
+    pub issued_on: Time,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +108,8 @@ pub struct Line<'a> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vat<'a> {
-    Charged(Rate),
+    /// Minor units, of the whole.
+    Charged { rate: Rate, minor: i64 },
     /// The customer owes it, in their own country.
     ReverseCharge,
     /// Why there is none: a small business's exemption, a supplier outside the EU.
@@ -60,7 +120,7 @@ impl<'a> Vat<'a> {
     /// What the law asks an invoice to say of it.
     pub fn words(self) -> Option<&'a str> {
         match self {
-            Self::Charged(_) => None,
+            Self::Charged { .. } => None,
             Self::ReverseCharge => Some(
                 "Reverse charge: VAT is to be accounted for by the recipient (article 196, Directive 2006/112/EC).",
             ),
@@ -99,11 +159,10 @@ pub enum Missing {
 }
 
 impl Invoice<'_> {
-    /// VAT is rounded once, of the whole.
     pub fn totals(&self) -> Totals {
         let net = self.lines.iter().map(|line| line.net).sum();
         let vat = match self.vat {
-            Vat::Charged(rate) => rate.of(self.currency.of(net)).minor,
+            Vat::Charged { minor, .. } => minor,
             Vat::ReverseCharge | Vat::None(_) => 0,
         };
         Totals { net, vat, gross: net + vat }
@@ -151,16 +210,37 @@ mod tests {
             lines,
             vat,
             payout: None,
+            corrects: None,
         }
     }
 
     #[test]
-    fn vat_is_of_the_whole() {
-        let lines =
-            [Line { what: "Sale", net: 1_003 }, Line { what: "Refund", net: -3 }, Line { what: "Sale", net: 3 }];
+    fn vat_is_part_of_what_was_paid() {
         let rate = Rate::parse("19%").unwrap();
-        assert_eq!(invoice("EUR", &lines, Vat::Charged(rate)).totals(), Totals { net: 1_003, vat: 191, gross: 1_194 });
-        assert_eq!(invoice("JPY", &lines, Vat::ReverseCharge).totals(), Totals { net: 1_003, vat: 0, gross: 1_003 });
+        let of = |code: &str, paid| included(rate, Currency::parse(code).unwrap().of(paid));
+        assert_eq!((of("EUR", 11_900), of("EUR", 10_000), of("EUR", -10_000)), (1_900, 1_597, -1_597));
+        assert_eq!((of("JPY", 119), of("EUR", 1)), (19, 0));
+        let lines = [Line { what: "Commission", net: 8_403 }];
+        let totals = invoice("EUR", &lines, Vat::Charged { rate, minor: of("EUR", 10_000) }).totals();
+        assert_eq!(totals, Totals { net: 8_403, vat: 1_597, gross: 10_000 });
+        let totals = invoice("JPY", &lines, Vat::ReverseCharge).totals();
+        assert_eq!(totals, Totals { net: 8_403, vat: 0, gross: 8_403 });
+    }
+
+    #[test]
+    fn a_number_can_be_read_in_one_way() {
+        for right in ["SB-", "a", "2026-SB-", "Acme/"] {
+            assert_eq!(prefix(right).as_deref(), Ok(right));
+        }
+        for wrong in ["", "SB1", "SB -", "SÉ-", "ABCDEFGHIJKL-"] {
+            assert!(prefix(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_offered_words_are_kept() {
+        assert_eq!(usize::try_from(VERSION), Ok(AGREEMENTS.len()));
+        assert!(!agreement(VERSION).is_empty() && agreement(0).is_empty() && agreement(VERSION + 1).is_empty());
     }
 
     #[test]
@@ -186,12 +266,15 @@ mod tests {
     }
 
     proptest! {
+        /// Whatever the rate: net and VAT are what was paid, and the VAT is the rate of the net but for one minor unit.
         #[test]
-        fn gross_is_net_and_vat(nets in prop::collection::vec(-100_000_i64..1_000_000, 1..20), points in 0..=Rate::MAX) {
-            let lines: Vec<_> = nets.iter().map(|net| Line { what: "Sale", net: *net }).collect();
-            let totals = invoice("USD", &lines, Vat::Charged(Rate::from_basis_points(points))).totals();
-            prop_assert_eq!(totals.net, nets.iter().sum::<i64>());
-            prop_assert_eq!(totals.gross, totals.net + totals.vat);
+        fn net_and_vat_are_what_was_paid(paid in -1_000_000_i64..1_000_000, points in 0..=Rate::MAX) {
+            let (rate, currency) = (Rate::from_basis_points(points), Currency::parse("USD").unwrap());
+            let vat = included(rate, currency.of(paid));
+            let lines = [Line { what: "Commission", net: paid - vat }];
+            let totals = invoice("USD", &lines, Vat::Charged { rate, minor: vat }).totals();
+            prop_assert_eq!(totals.gross, paid);
+            prop_assert!((rate.of(currency.of(totals.net)).minor - vat).abs() <= 1);
         }
     }
 }

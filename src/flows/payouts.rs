@@ -1,6 +1,9 @@
 //! Payouts: looked at before, made, paid, failed, cancelled and undone.
 
-use super::{Act, Change, Refusal, mails};
+use super::{
+    Act, Change, Refusal, invoices, mails,
+    tax::{self, Forms},
+};
 use crate::{
     domain::{
         affiliate::PaymentMethod,
@@ -37,7 +40,14 @@ impl Choice {
         (self.only.is_empty() || self.only.contains(&affiliate)) && !self.without.contains(&affiliate)
     }
 
-    fn admit(&self, found: &Candidate, net: i64, settings: &Settings, now: Time) -> Result<PaymentMethod, LeftOut> {
+    fn admit(
+        &self,
+        found: &Candidate,
+        net: i64,
+        settings: &Settings,
+        forms: &Forms,
+        now: Time,
+    ) -> Result<PaymentMethod, LeftOut> {
         if !self.wants(found.affiliate_id) {
             return Err(LeftOut::NotChosen);
         }
@@ -47,6 +57,7 @@ impl Choice {
             method: found.method,
             has_details: found.sealed_details.is_some(),
             details_changed_at: found.details_changed_at,
+            form: forms.in_the_way(found.affiliate_id, net, now),
         };
         payout::admit(owed, self.method, now)
     }
@@ -83,9 +94,10 @@ pub async fn preview(
     loop {
         let found = payouts::candidates(tx, act.program.id, (since, choice.until), above, STEP).await?;
         let Some(last) = found.last() else { return Ok(sum) };
+        let forms = tax::forms(tx, act.program.id, act.now, (above, last.affiliate_id)).await?;
         above = last.affiliate_id;
         for candidate in found {
-            let admitted = choice.admit(&candidate, candidate.net(), &settings, act.now);
+            let admitted = choice.admit(&candidate, candidate.net(), &settings, &forms, act.now);
             if admitted.is_ok() {
                 sum.add(candidate.net());
             }
@@ -150,16 +162,17 @@ async fn hold(tx: &mut Tx, act: &Act, choice: &Choice, run: PayoutId) -> Result<
     loop {
         let found = payouts::candidates(tx, program, (Time::from_ms(0), choice.until), above, STEP).await?;
         let Some(last) = found.last() else { return Ok(sum) };
+        let forms = tax::forms(tx, act.program.id, act.now, (above, last.affiliate_id)).await?;
         above = last.affiliate_id;
         for candidate in &found {
-            if choice.admit(candidate, candidate.net(), &settings, act.now).is_err() {
+            if choice.admit(candidate, candidate.net(), &settings, &forms, act.now).is_err() {
                 continue;
             }
             let line = act.id();
             // What is held counts, not what was read before.
             let affiliate = candidate.affiliate_id;
             let (count, amount) = payout_lines::claim(tx, program, affiliate, choice.until, line).await?;
-            let Ok(method) = choice.admit(candidate, amount, &settings, act.now) else {
+            let Ok(method) = choice.admit(candidate, amount, &settings, &forms, act.now) else {
                 payout_lines::unclaim(tx, line).await?;
                 continue;
             };
@@ -289,9 +302,12 @@ async fn move_lines(
             Which::Run(run)
         }
     };
-    match decision {
-        Decision::Pay => payout_lines::pay_held(tx, which, act.now).await?,
-        _ => payout_lines::release_held(tx, which, from, act.now).await?,
+    if decision == Decision::Pay {
+        payout_lines::pay_held(tx, which, act.now).await?;
+        invoices::issue(tx, act, which, from).await?;
+    } else {
+        payout_lines::release_held(tx, which, from, act.now).await?;
+        invoices::take_back(tx, act, which, from).await?;
     }
     payout_lines::set_status(tx, which, (from, wanted), reason, act.now).await?;
     Ok(moved)

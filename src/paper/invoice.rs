@@ -1,4 +1,4 @@
-//! A self-billing invoice: the merchant writes it, the affiliate is the supplier.
+//! A self-billing invoice, or the credit note that takes one back: the merchant writes it, the affiliate is the supplier.
 
 use super::{
     Party, Reader, Unprintable,
@@ -14,14 +14,18 @@ const COLUMNS: [Column; 2] = [
 pub fn invoice(of: &Invoice<'_>, reader: &Reader) -> Result<Vec<u8>, Unprintable> {
     let money = |minor: i64| reader.money(of.currency.of(minor));
     let totals = of.totals();
-    let mut sheet =
-        Sheet::new(self_billing::WORDS, &format!("Self-billing invoice {} · {}", of.number, of.supplier.name))?;
+    let title = if of.corrects.is_some() { self_billing::CREDIT_NOTE } else { self_billing::WORDS };
+    let mut sheet = Sheet::new(title, &format!("{title} {} · {}", of.number, of.supplier.name))?;
     sheet.said(&format!("Number {}, issued on {}", of.number, reader.day(of.issued_on)));
     sheet.space(14);
     sheet.beside(("Supplier", &lines(&of.supplier)), ("Customer, who issues this invoice", &lines(&of.customer)));
     sheet.space(16);
-    sheet.fact("Invoice number", of.number);
-    sheet.fact("Invoice date", &reader.day(of.issued_on));
+    let noun = if of.corrects.is_some() { "Credit note" } else { "Invoice" };
+    sheet.fact(&format!("{noun} number"), of.number);
+    sheet.fact(&format!("{noun} date"), &reader.day(of.issued_on));
+    of.corrects.iter().for_each(|invoice| {
+        sheet.fact("Takes back invoice", &format!("{} of {}", invoice.number, reader.day(invoice.issued_on)));
+    });
     let (from, last) = (reader.day(of.from), reader.day(of.until.plus_seconds(-1)));
     sheet.fact("Supplied", &if from == last { from } else { format!("{from} to {last}") });
     of.payout.iter().for_each(|payout| sheet.fact("Payout", payout));
@@ -32,7 +36,7 @@ pub fn invoice(of: &Invoice<'_>, reader: &Reader) -> Result<Vec<u8>, Unprintable
     }
     sheet.row(&COLUMNS, &["Net", &money(totals.net)]);
     let rate = match of.vat {
-        Vat::Charged(rate) => format!("VAT {rate}"),
+        Vat::Charged { rate, .. } => format!("VAT {rate}"),
         Vat::ReverseCharge => "VAT (reverse charge)".to_owned(),
         Vat::None(_) => "VAT".to_owned(),
     };

@@ -9,7 +9,7 @@ use super::*;
 use crate::domain::{
     affiliate::PaymentMethod,
     money::Rate,
-    self_billing::{self, Invoice, Vat},
+    self_billing::{self, Corrected, Invoice, Vat},
 };
 
 fn reader() -> Reader {
@@ -145,6 +145,10 @@ fn a_remittance_adds_up() {
 }
 
 fn billed(vat: Vat<'_>) -> Vec<String> {
+    billed_or_credited(vat, 1, None)
+}
+
+fn billed_or_credited(vat: Vat<'_>, sign: i64, corrects: Option<Corrected<'_>>) -> Vec<String> {
     let party = |name, country, vat_id| self_billing::Party { name, address: "Main Street 1\nTown", country, vat_id };
     let of = Invoice {
         number: "SB-2026-0007",
@@ -155,9 +159,10 @@ fn billed(vat: Vat<'_>) -> Vec<String> {
         supplier: party("Anna Müller", "FR", Some("FR12345678901")),
         customer: party("Acme GmbH", "DE", Some("DE123456789")),
         currency: currency("EUR"),
-        lines: &[self_billing::Line { what: "Commissions of March", net: 100_050 }],
+        lines: &[self_billing::Line { what: "Commissions of March", net: sign * 100_050 }],
         vat,
         payout: Some("pay_06yq8jr7n0000"),
+        corrects,
     };
     assert_eq!(of.missing(), []);
     pages(&invoice(&of, &reader()).unwrap())
@@ -177,10 +182,15 @@ fn an_invoice_has_the_words_of_the_law() {
         assert!(words(&pages[0]).contains(said), "{said}\n{}", pages[0]);
     }
     assert_eq!(rows(&pages, "Total"), ["Total EUR 1,000.50"]);
-    let pages = billed(Vat::Charged(Rate::parse("19%").unwrap()));
+    let pages = billed(Vat::Charged { rate: Rate::parse("19%").unwrap(), minor: 19_010 });
     assert_eq!(rows(&pages, "Net EUR"), ["Net EUR 1,000.50"]);
     assert_eq!(rows(&pages, "VAT 19%"), ["VAT 19% EUR 190.10"]);
     assert_eq!(rows(&pages, "Total"), ["Total EUR 1,190.60"]);
+    let invoice = Corrected { number: "SB-2026-0006", issued_on: day("2026-03-15") };
+    let pages = billed_or_credited(Vat::ReverseCharge, -1, Some(invoice));
+    assert!(words(&pages[0]).starts_with("Self-billing credit note"), "{}", pages[0]);
+    assert_eq!(rows(&pages, "Takes back"), ["Takes back invoice SB-2026-0006 of 15 Mar 2026"]);
+    assert_eq!(rows(&pages, "Total"), ["Total EUR -1,000.50"]);
     assert!(billed(Vat::None("Outside the scope of EU VAT."))[0].contains("Outside the scope"));
 }
 

@@ -6,11 +6,13 @@ use super::{
     ledger::LedgerEntry,
     queue::{self, Sums},
     row,
+    tax::profile_of,
 };
 use crate::domain::{
     commission::{Entry, Status},
     id::{AffiliateId, Id, ProgramId},
     payout::{self, LineStatus},
+    tax::{Form, Profile},
     time::Time,
 };
 
@@ -23,6 +25,26 @@ row! {
         pub email: String,
         pub count: i64,
         pub amount: i64,
+        /// Of it, what went by `PayPal`.
+        pub by_paypal: i64,
+        pub is_company: Option<bool>,
+        pub country: Option<String>,
+        pub form: Option<Form>,
+        pub signed_at: Option<Time>,
+        pub checked_at: Option<Time>,
+        /// Of their tax profile.
+        pub sealed: Option<String>,
+    }
+}
+
+impl Paid {
+    /// What they say of themselves for the tax office.
+    ///
+    /// # Errors
+    /// A country that is none.
+    pub fn profile(&self) -> Result<Option<Profile>, Error> {
+        let (Some(country), Some(is_company)) = (&self.country, self.is_company) else { return Ok(None) };
+        profile_of(country, is_company, (self.form, self.signed_at, self.checked_at)).map(Some)
     }
 }
 
@@ -31,12 +53,15 @@ pub async fn paid(tx: &mut Tx, program: ProgramId, (from, to): (Time, Time)) -> 
     fetch_all!(
         Paid,
         tx,
-        "SELECT a.id AS affiliate_id, a.name, a.email, p.count, p.amount
-         FROM (SELECT affiliate_id, CAST(SUM(CASE WHEN kind = 'pay' THEN 1 ELSE -1 END) AS BIGINT) AS count,
-                      CAST(-SUM(amount_minor) AS BIGINT) AS amount
-               FROM ledger_entries WHERE program_id = $1 AND kind IN ('pay', 'unpay') AND id >= $2 AND id < $3
-               GROUP BY affiliate_id) p
-         JOIN affiliates a ON a.id = p.affiliate_id ORDER BY a.id",
+        "SELECT a.id AS affiliate_id, a.name, a.email, p.count, p.amount, p.by_paypal,
+                t.is_company, t.country, t.form, t.signed_at, t.checked_at, t.sealed
+         FROM (SELECT e.affiliate_id, CAST(SUM(CASE WHEN e.kind = 'pay' THEN 1 ELSE -1 END) AS BIGINT) AS count,
+                      CAST(-SUM(e.amount_minor) AS BIGINT) AS amount,
+                      CAST(-SUM(CASE WHEN l.method = 'paypal' THEN e.amount_minor ELSE 0 END) AS BIGINT) AS by_paypal
+               FROM ledger_entries e LEFT JOIN payout_lines l ON l.id = e.payout_line_id
+               WHERE e.program_id = $1 AND e.kind IN ('pay', 'unpay') AND e.id >= $2 AND e.id < $3
+               GROUP BY e.affiliate_id) p
+         JOIN affiliates a ON a.id = p.affiliate_id LEFT JOIN tax_profiles t ON t.affiliate_id = a.id ORDER BY a.id",
         program,
         Id::<LedgerEntry>::first_at(from),
         Id::<LedgerEntry>::first_at(to)

@@ -41,6 +41,7 @@ pub const ALL: &[Migration] = migrations![
     15 "0015_books",
     16 "0016_mail_texts",
     17 "0017_imports",
+    18 "0018_tax",
 ];
 
 row! {

@@ -197,6 +197,21 @@ const CHECKS: &[(&str, &str)] = &[
         "SELECT program_id AS id, 0 AS day, blocked AS stored FROM program_totals",
         "SELECT program_id AS id, 0 AS day, COUNT(*) AS actual FROM affiliates WHERE status = 'blocked' GROUP BY program_id"
     ),
+    check!(
+        "a program's invoice numbers",
+        "SELECT program_id AS id, 0 AS day, last_number AS stored FROM invoice_series",
+        "SELECT program_id AS id, 0 AS day, COUNT(*) AS actual FROM invoices GROUP BY program_id"
+    ),
+    check!(
+        "a program's last invoice",
+        "SELECT program_id AS id, 0 AS day, last_number AS stored FROM invoice_series",
+        "SELECT program_id AS id, 0 AS day, MAX(number) AS actual FROM invoices GROUP BY program_id"
+    ),
+    check!(
+        "what was invoiced of a payout's line",
+        "SELECT payout_line_id AS id, 0 AS day, SUM(net_minor + vat_minor) AS stored FROM invoices GROUP BY payout_line_id",
+        "SELECT id, 0 AS day, CASE WHEN status = 'paid' THEN amount_minor ELSE 0 END AS actual FROM payout_lines WHERE id IN (SELECT payout_line_id FROM invoices)"
+    ),
 ];
 
 /// Everything that differs, worded for the person who has to find out why. Empty when all is well.

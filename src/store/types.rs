@@ -10,7 +10,7 @@ use sqlx::{
 
 use crate::domain::{
     affiliate, attribution, claim, commission, id::Id, imports, key, locale, look, message, money::Currency,
-    one_time_link, payout, providers, role, rules, standing, time::Time, tracking,
+    one_time_link, payout, providers, role, rules, standing, tax, time::Time, tracking,
 };
 
 /// A type that is stored as another: how it becomes that, and how it comes back.
@@ -87,5 +87,8 @@ words!(
     role::Role,
     rules::Sales,
     standing::BlockedAs,
+    tax::Form,
+    tax::settings::Asks,
+    tax::vat::Treatment,
     tracking::Sign
 );

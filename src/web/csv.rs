@@ -54,14 +54,18 @@ impl Sheet {
 
     /// The file, for download under that name.
     pub fn download(self, name: &str) -> Result<Response, Failure> {
-        let bytes = self.csv.into_inner().map_err(|_| Failure::internal())?;
-        let mut response = bytes.into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-        headers.insert(header::CONTENT_DISPOSITION, attachment(name)?);
-        Ok(response)
+        download(self.csv.into_inner().map_err(|_| Failure::internal())?, name)
     }
+}
+
+/// A table that is made, for download under that name.
+pub fn download(bytes: Vec<u8>, name: &str) -> Result<Response, Failure> {
+    let mut response = bytes.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    headers.insert(header::CONTENT_DISPOSITION, attachment(name)?);
+    Ok(response)
 }
 
 /// # Errors

@@ -17,6 +17,7 @@ use super::{
     qr::Qr,
     reply::Reply,
     standing::{self, Told},
+    tax::Note,
 };
 use crate::{
     app::App,
@@ -57,6 +58,7 @@ struct Home {
     found: Standing,
     /// How they are paid, masked.
     paid_by: Option<String>,
+    tax_note: Option<Note>,
     url: String,
     qr: Option<Qr>,
     rate: String,
@@ -150,6 +152,8 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
     let payments = payments(&mut tx, &me, &reader, now, 8).await?;
     let balance = stored::balance(&mut tx, me.program.id, me.affiliate, now).await?.ok_or_else(Failure::no_route)?;
     let schedule = stored::settings(&mut tx, me.program.id).await?.schedule;
+    let whose = (me.program.id, &*me.program.name);
+    let tax_note = Note::of(&mut tx, whose, me.affiliate, balance.payable_minor, now).await?;
     let told = standing::of(&mut tx, &me).await?;
     let own = rates::of(&mut tx, me.affiliate).await?;
     let group = groups::of_affiliate(&mut tx, me.affiliate).await?.map(|group| group.id);
@@ -181,6 +185,7 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
         pending: currency.of(found.pending_minor),
         paid: currency.of(found.paid_minor),
         paid_by: paid_by(&app, me.affiliate, &found)?,
+        tax_note,
         qr: Qr::of(&url, "QR code of your link"),
         url,
         rate: rate_at(me.program.rate, &own, now).to_string(),

@@ -41,6 +41,7 @@ mod html;
 mod imports;
 mod input;
 mod invitations;
+mod invoices;
 mod joining;
 mod json;
 mod json_text;
@@ -75,6 +76,8 @@ mod sign_in;
 mod site;
 mod sites;
 mod standing;
+mod tax;
+mod tax_settings;
 mod team;
 mod team_invitation;
 mod throttle;
@@ -149,6 +152,7 @@ pages! {
         .route("/affiliates/group", post(groups::assign))
         .route("/affiliates/{id}", get(desk::affiliate::show))
         .route("/affiliates/{id}/statement.pdf", get(desk::affiliate::statement))
+        .route("/affiliates/{id}/tax-form", post(desk::tax::check))
         .route("/affiliates/{id}/edit", get(desk::affiliate::edit).post(desk::affiliate::update))
         .route("/affiliates/{id}/rates", post(desk::affiliate::set_rate))
         .route("/affiliates/{id}/notes", post(desk::affiliate::note))
@@ -167,6 +171,8 @@ pages! {
         .route("/payouts/confirm", get(desk::payout_preview::ask))
         .route("/payouts/reconciliation", get(desk::reconciliation::show))
         .route("/payouts/years/{year}", get(desk::years::file))
+        .route("/payouts/invoices", get(desk::invoices::index))
+        .route("/payouts/invoices/{id}/invoice.pdf", get(desk::invoices::file))
         .route("/payouts/{id}", get(desk::payouts::show))
         .route("/payouts/{id}/status", post(desk::payouts::decide))
         .route("/payouts/{id}/results", post(desk::payout_files::results))
@@ -220,6 +226,7 @@ pages! {
         .route("/settings/mails", get(mail_texts::index))
         .route("/settings/mails/{kind}", get(mail_texts::show).post(mail_texts::save))
         .route("/settings/mails/{kind}/test", post(mail_texts::test))
+        .route("/settings/tax", get(tax_settings::show).post(tax_settings::save))
         .route("/settings/look", get(look::show).post(look::save))
         .route("/settings/applications", get(application_settings::show).post(application_settings::save))
         .route("/team", get(team::index))
@@ -233,7 +240,7 @@ pages! {
 
 /// An affiliate's pages.
 fn affiliate() -> Router<App> {
-    use affiliate::{claims, earning, earnings, links, payouts, settings};
+    use affiliate::{claims, earning, earnings, invoices, links, payouts, settings, tax};
     Router::new()
         .route("/home", get(home::show))
         .route("/links", get(links::index).post(links::create))
@@ -249,12 +256,17 @@ fn affiliate() -> Router<App> {
         .route("/earnings/{id}", get(earning::show))
         .route("/payouts", get(payouts::index))
         .route("/payouts/request", post(payouts::ask))
+        .route("/payouts/invoices", get(invoices::index))
+        .route("/payouts/invoices/{id}/invoice.pdf", get(invoices::file))
         .route("/payouts/{which}", get(payouts::show))
         .route("/payouts/{which}/advice.pdf", get(payouts::advice))
         .route("/settings", get(settings::show))
         .route("/settings/payment", get(settings::ask_how).post(settings::pay_by))
         .route("/settings/payment/removal", post(settings::forget_how))
         .route("/settings/profile", post(settings::rename))
+        .route("/settings/tax", get(tax::show).post(tax::save))
+        .route("/settings/self-billing", get(tax::show_agreement).post(tax::agree))
+        .route("/settings/self-billing/withdrawal", post(tax::withdraw))
 }
 
 fn portal(app: &App) -> Router<App> {

@@ -33,7 +33,7 @@ use crate::{
 /// The most movements of a statement, a hundred and some pages; as many commissions are listed one by one on an advice.
 pub const MOST: i64 = 5_000;
 
-fn reader(of: &Addressee) -> Reader {
+pub(super) fn reader(of: &Addressee) -> Reader {
     Reader {
         numbers: of.number_style.unwrap_or(NumberStyle::Comma),
         zone: of.time_zone.as_deref().and_then(|zone| TimeZone::get(zone).ok()).unwrap_or(TimeZone::UTC),
@@ -204,7 +204,7 @@ pub async fn advice(app: &App, program: &Program, line: &Line) -> Result<Respons
 }
 
 /// The file, drawn where nobody else waits for it.
-async fn download(
+pub(super) async fn download(
     name: &str,
     draw: impl FnOnce() -> Result<Vec<u8>, Unprintable> + Send + 'static,
 ) -> Result<Response, Failure> {

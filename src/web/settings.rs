@@ -20,7 +20,7 @@ use crate::{
         money::{Money, Rate},
         payout,
         program::{self, Program},
-        signals, text, tracking,
+        signals, tax, text, tracking,
         volume::{self, Caps},
     },
     flows::{self, Refusal, programs},
@@ -71,6 +71,7 @@ struct Index {
     look: Look,
     payouts: payout::Settings,
     minimum: Money,
+    tax: tax::settings::Settings,
     /// Where its logo is.
     logo: Option<String>,
     changes: Vec<Told>,
@@ -88,9 +89,10 @@ pub async fn index(me: Configures, State(app): State<App>) -> Result<Reply, Fail
     let tracking = store::tracking::settings(&mut tx, me.program.id).await?;
     let payouts = store::payouts::settings(&mut tx, me.program.id).await?;
     let minimum = me.program.currency.of(payouts.minimum);
+    let tax = store::tax::settings(&mut tx, me.program.id).await?;
     let look = looks::of(&mut tx, me.program.id).await?;
     let logo = look::Brand::new(&me.program.slug, &look).logo;
-    Ok(Reply::page(Index { program: Arc::clone(&me.program), tracking, look, payouts, minimum, logo, changes }))
+    Ok(Reply::page(Index { program: Arc::clone(&me.program), tracking, look, payouts, minimum, tax, logo, changes }))
 }
 
 #[derive(Template)]

@@ -69,6 +69,8 @@ mod site_check;
 mod site_reports;
 mod site_story;
 mod story;
+mod tax;
+mod tax_invoices;
 mod tiers;
 mod tracking;
 mod two_servers;

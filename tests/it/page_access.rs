@@ -36,6 +36,7 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/affiliates/status", [400, 400, 404, 400, 404]),
     ("GET", "/affiliates/{id}", [200, 200, 200, 200, 200]),
     ("GET", "/affiliates/{id}/statement.pdf", [200, 200, 200, 200, 200]),
+    ("POST", "/affiliates/{id}/tax-form", [422, 422, 422, 404, 404]),
     ("GET", "/affiliates/{id}/edit", [200, 200, 404, 200, 404]),
     ("POST", "/affiliates/{id}/edit", [422, 422, 404, 422, 404]),
     ("POST", "/affiliates/{id}/notes", [422, 422, 404, 422, 404]),
@@ -67,6 +68,8 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/settings/mails/{kind}", [200, 200, 404, 404, 404]),
     ("POST", "/settings/mails/{kind}", [303, 303, 404, 404, 404]),
     ("POST", "/settings/mails/{kind}/test", [303, 303, 404, 404, 404]),
+    ("GET", "/settings/tax", [200, 200, 404, 404, 404]),
+    ("POST", "/settings/tax", [422, 422, 404, 404, 404]),
     ("GET", "/settings/look", [200, 200, 404, 404, 404]),
     ("POST", "/settings/look", [422, 422, 404, 404, 404]),
     ("GET", "/settings/applications", [200, 200, 404, 404, 404]),
@@ -114,6 +117,8 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/payouts/new", [200, 200, 200, 404, 404]),
     ("GET", "/payouts/confirm", [303, 303, 303, 404, 404]),
     ("GET", "/payouts/reconciliation", [200, 200, 200, 200, 200]),
+    ("GET", "/payouts/invoices", [200, 200, 200, 200, 200]),
+    ("GET", "/payouts/invoices/{id}/invoice.pdf", [404, 404, 404, 404, 404]),
     ("GET", "/payouts/years/{year}", [200, 200, 200, 404, 404]),
     ("GET", "/payouts/{id}", [200, 200, 200, 200, 200]),
     ("POST", "/payouts/{id}/status", [422, 422, 422, 404, 404]),
@@ -158,6 +163,7 @@ async fn id(site: &Site, path: &str) -> String {
         Some("invitations") => "ainv_0000000000000".to_owned(),
         Some("keys") => "key_0000000000000".to_owned(),
         Some("payments") => "pevt_0000000000000".to_owned(),
+        Some("payouts") if path.contains("/invoices/") => "inv_0000000000000".to_owned(),
         Some("payouts") => {
             let affiliate = earner(site).await;
             let paid_by = json!({ "paymentMethod": "paypal", "paymentDetails": "a@example.com" });

@@ -14,14 +14,14 @@ use crate::support::{
     browser::{Browser, PASSWORD, account, texts},
 };
 
-async fn signed_in(site: &Site, email: &str) -> Browser {
+pub async fn signed_in(site: &Site, email: &str) -> Browser {
     let browser = Browser::at(site.address);
     assert_eq!(browser.sign_in(email, PASSWORD).await.status, 303);
     browser
 }
 
 /// An affiliate with an account, who is paid by `PayPal`.
-async fn earner(site: &Site, name: &str) -> String {
+pub async fn earner(site: &Site, name: &str) -> String {
     let id = site.affiliate(name).await;
     let by = json!({ "paymentMethod": "paypal", "paymentDetails": format!("{name}@paypal.example") });
     assert_eq!(site.api.patch(&format!("/affiliates/{id}"), &by).await.status, 200);
@@ -32,13 +32,13 @@ async fn earner(site: &Site, name: &str) -> String {
 }
 
 /// What is owed by hand.
-async fn bonus(site: &Site, id: &str, amount: i64, reason: &str) {
+pub async fn bonus(site: &Site, id: &str, amount: i64, reason: &str) {
     let bonus = json!({ "amount": amount, "reason": reason });
     assert_eq!(site.api.post(&format!("/affiliates/{id}/adjustments"), &bonus).await.status, 201);
 }
 
 /// Pays them what is payable; the payout's id, and its line's.
-async fn pay(site: &Site, id: &str) -> (String, String) {
+pub async fn pay(site: &Site, id: &str) -> (String, String) {
     let made = site.api.post("/payouts", &json!({ "affiliateIds": [id] })).await;
     assert_eq!(made.status, 201, "{made:?}");
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
@@ -49,7 +49,7 @@ async fn pay(site: &Site, id: &str) -> (String, String) {
 }
 
 /// The lines of a PDF's pages with single spaces, and the name that it is saved under.
-async fn printed(browser: &Browser, path: &str) -> (String, Vec<String>) {
+pub async fn printed(browser: &Browser, path: &str) -> (String, Vec<String>) {
     let (headers, bytes) = browser.download(path).await;
     assert_eq!(headers["content-type"], "application/pdf");
     assert_eq!(headers["cache-control"], "private, no-store");
@@ -64,7 +64,7 @@ async fn printed(browser: &Browser, path: &str) -> (String, Vec<String>) {
 }
 
 /// The amounts at the end of the first line that begins so, as pages show them.
-fn amount(lines: &[String], beginning: &str) -> String {
+pub fn amount(lines: &[String], beginning: &str) -> String {
     let line =
         lines.iter().find(|line| line.starts_with(beginning)).unwrap_or_else(|| panic!("{beginning}: {lines:#?}"));
     line[line.rfind("USD").unwrap()..].to_owned()
@@ -152,7 +152,7 @@ async fn a_statement_and_an_advice_say_on_paper_what_the_pages_say() {
 }
 
 /// A CSV's rows, by a reader that is not ours to write.
-fn table(text: &str) -> Vec<Vec<String>> {
+pub fn table(text: &str) -> Vec<Vec<String>> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
 }
@@ -187,12 +187,15 @@ async fn a_years_totals_are_what_was_paid_and_stayed_paid() {
     let file = mara.get("/m/acme/payouts/years/2026").await;
     assert_eq!(file.header("content-disposition"), "attachment; filename=\"paid-acme-2026.csv\"");
     let rows = table(&file.text);
-    let expected = |id: &str, name: &str, email: &str, count: &str, paid: &str| {
-        ["2026", id, name, email, count, paid, "USD"].map(str::to_owned).to_vec()
+    let expected = |id: &str, name: &str, email: &str, count: &str, paid: [&str; 3]| {
+        let [paid, by_paypal, otherwise] = paid;
+        ["2026", id, name, email, count, paid, "USD", by_paypal, otherwise, "", "", "", ""].map(str::to_owned).to_vec()
     };
     assert_eq!(rows.len(), 2, "{rows:?}");
-    assert_eq!(rows[0], expected(&anna, "'=HYPERLINK(\"x\")", &rows[0][3], "2", "42.00"));
-    assert_eq!(rows[1], expected(&ben, &rows[1][2], &rows[1][3], "1", "20.00"));
+    let paid = ["42.00", "42.00", "0.00"];
+    assert_eq!(rows[0], expected(&anna, "'=HYPERLINK(\"x\")", &rows[0][3], "2", paid));
+    // What no payout paid went by no way that is known.
+    assert_eq!(rows[1], expected(&ben, &rows[1][2], &rows[1][3], "1", ["20.00", "0.00", "20.00"]));
     assert!(table(&mara.get("/m/acme/payouts/years/2025").await.text).is_empty());
     assert_eq!(mara.get("/m/acme/payouts/years/2026-03").await.status, 404);
 

@@ -3,6 +3,8 @@
 //!
 //! It says what the law's own words decide and no more; it is no advice.
 
+pub mod details;
+pub mod settings;
 pub mod vat;
 pub mod year;
 
@@ -39,8 +41,13 @@ impl Form {
     }
 }
 
+/// The first moment of a calendar year. In UTC, as the years of all totals are.
+pub fn start_of_year(time: Time) -> Time {
+    Time::parse_date(&format!("{:04}-01-01", year(time))).unwrap_or(time)
+}
+
 /// In UTC.
-fn year(time: Time) -> i16 {
+pub fn year(time: Time) -> i16 {
     date(time).year()
 }
 
@@ -60,6 +67,8 @@ pub struct Profile {
 pub struct Signed {
     pub form: Form,
     pub on: Time,
+    /// Whether the payer has it and has looked at it: until then it is the affiliate's word.
+    pub is_checked: bool,
 }
 
 /// Where an affiliate's form stands, to follow `tax form: `.
@@ -69,8 +78,13 @@ pub enum Standing {
     NotNeeded,
     #[error("{} on file", .0.label())]
     OnFile(Form),
+    #[error("{} is signed, but nobody has checked it yet", .0.label())]
+    Unchecked(Form),
     #[error("{} is missing", .0.label())]
     Missing(Form),
+    /// Nobody knows whose form it would be.
+    #[error("tax details are missing")]
+    Unknown,
     #[error("{} must be signed again", .0.label())]
     Lapsed(Form),
 }
@@ -82,21 +96,45 @@ impl Standing {
     }
 }
 
+/// The form of somebody there.
+pub fn form_of(country: Country, is_company: bool) -> Form {
+    match (country.is_the_states(), is_company) {
+        (true, _) => Form::W9,
+        (false, false) => Form::W8ben,
+        (false, true) => Form::W8benE,
+    }
+}
+
 /// Whose form a payer needs: only one in the United States asks for any.
 pub fn standing(payer: Country, profile: Option<&Profile>, now: Time) -> Standing {
     if !payer.is_the_states() {
         return Standing::NotNeeded;
     }
-    // Of whom nothing is known, it is a W-9 that is missing: without one, they are taken for an American.
-    let needed = profile.map_or(Form::W9, |profile| match (profile.country.is_the_states(), profile.is_company) {
-        (true, _) => Form::W9,
-        (false, false) => Form::W8ben,
-        (false, true) => Form::W8benE,
-    });
-    match profile.and_then(|profile| profile.form).filter(|signed| signed.form == needed) {
+    let Some(profile) = profile else { return Standing::Unknown };
+    let needed = form_of(profile.country, profile.is_company);
+    match profile.form.filter(|signed| signed.form == needed) {
         None => Standing::Missing(needed),
         Some(signed) if needed.lapses_on(signed.on).is_some_and(|day| now >= day) => Standing::Lapsed(needed),
+        Some(signed) if !signed.is_checked => Standing::Unchecked(needed),
         Some(_) => Standing::OnFile(needed),
+    }
+}
+
+/// What a program asks for: who pays, and from what sum of a calendar year on, in minor units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    pub payer: Country,
+    pub from: i64,
+}
+
+impl Asked {
+    /// What keeps this payment back, after what was paid in the year already: a form that is not there, once the
+    /// year's payments would come to the sum.
+    pub fn in_the_way(self, profile: Option<&Profile>, paid: i64, net: i64, now: Time) -> Option<Standing> {
+        if paid.saturating_add(net) < self.from {
+            return None;
+        }
+        Some(standing(self.payer, profile, now)).filter(|standing| !standing.is_enough())
     }
 }
 
@@ -153,7 +191,7 @@ mod tests {
     }
 
     fn profile(code: &str, is_company: bool, form: Option<(Form, &str)>) -> Profile {
-        let form = form.map(|(form, on)| Signed { form, on: day(on) });
+        let form = form.map(|(form, on)| Signed { form, on: day(on), is_checked: true });
         Profile { country: country(code), is_company, form }
     }
 
@@ -162,7 +200,7 @@ mod tests {
         let (states, now) = (country("US"), day("2026-04-01"));
         let of = |profile: Profile| standing(states, Some(&profile), now);
         assert_eq!(standing(country("DE"), None, now), Standing::NotNeeded);
-        assert_eq!(standing(states, None, now), Standing::Missing(Form::W9));
+        assert_eq!(standing(states, None, now), Standing::Unknown);
         assert_eq!(of(profile("US", true, None)), Standing::Missing(Form::W9));
         assert_eq!(of(profile("DE", false, Some((Form::W9, "2026-01-01")))), Standing::Missing(Form::W8ben));
         assert_eq!(of(profile("DE", true, Some((Form::W8ben, "2026-01-01")))), Standing::Missing(Form::W8benE));
@@ -170,6 +208,26 @@ mod tests {
         assert_eq!(of(profile("US", false, Some((Form::W9, "1999-01-01")))), Standing::OnFile(Form::W9));
         assert!(!Standing::Lapsed(Form::W8ben).is_enough() && Standing::NotNeeded.is_enough());
         assert_eq!(Standing::Missing(Form::W8benE).to_string(), "W-8BEN-E is missing");
+    }
+
+    #[test]
+    fn an_affiliates_word_is_not_enough() {
+        let told = profile("US", false, Some((Form::W9, "2026-01-01")));
+        let form = told.form.map(|signed| Signed { is_checked: false, ..signed });
+        let found = standing(country("US"), Some(&Profile { form, ..told }), day("2026-04-01"));
+        assert!(found == Standing::Unchecked(Form::W9) && !found.is_enough());
+    }
+
+    #[test]
+    fn a_form_is_in_the_way_from_a_sum_on() {
+        let (asked, now) = (Asked { payer: country("US"), from: 200_000 }, day("2026-04-01"));
+        let nobody = |paid, net| asked.in_the_way(None, paid, net, now);
+        assert_eq!((nobody(0, 199_999), nobody(150_000, 49_999)), (None, None));
+        assert_eq!(nobody(150_000, 50_000), Some(Standing::Unknown));
+        let signed = profile("US", false, Some((Form::W9, "2026-01-01")));
+        assert_eq!(asked.in_the_way(Some(&signed), 0, 900_000, now), None);
+        assert_eq!(Asked { payer: country("DE"), from: 0 }.in_the_way(None, 0, 1, now), None);
+        assert_eq!(start_of_year(day("2026-04-01")), day("2026-01-01"));
     }
 
     #[test]

@@ -1,6 +1,13 @@
 //! VAT: the shape of each country's numbers, and who owes it of a service between two businesses.
 
-use crate::domain::{Issue, country::Country, money::Rate, self_billing::Vat, text};
+use crate::domain::{
+    Issue,
+    affiliate::words,
+    country::Country,
+    money::{Money, Rate},
+    self_billing::{self, Vat},
+    text,
+};
 
 /// A VAT number with its country's letters, without spaces or dots: `DE123456789`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,16 +106,15 @@ pub struct Business<'a> {
     pub vat_id: Option<&'a VatId>,
 }
 
-/// Who owes the VAT of what the supplier does for the customer (Directive 2006/112/EC, articles 44 and 196).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Treatment {
-    /// The supplier, at the rate of their country: somebody must say which.
-    Domestic,
-    ReverseCharge,
-    /// The supplier has no number: they are no business for VAT, or a small one.
-    NotRegistered,
-    /// One of the two is outside the Union.
-    OutsideScope,
+words! {
+    /// Who owes the VAT of what the supplier does for the customer (Directive 2006/112/EC, articles 44 and 196).
+    /// Domestic: the supplier, at the rate of their country, and somebody must say which. Not registered: the supplier
+    /// has no number, so they are no business for VAT, or a small one. Outside scope: one of the two is outside the Union.
+    Treatment as VatTreatment {
+        Domestic = "domestic", ReverseCharge = "reverse_charge", NotRegistered = "not_registered",
+        OutsideScope = "outside_scope",
+    }
+    "must be one of domestic, reverse_charge, not_registered, outside_scope"
 }
 
 pub fn treatment(supplier: Business<'_>, customer: Business<'_>) -> Treatment {
@@ -124,10 +130,14 @@ pub fn treatment(supplier: Business<'_>, customer: Business<'_>) -> Treatment {
 }
 
 impl Treatment {
-    /// As an invoice has it, at the rate that was named for the supplier's country.
-    pub const fn on_invoice(self, rate: Rate) -> Vat<'static> {
+    /// As an invoice over what was paid has it, at the rate that the supplier charges in their country; one who
+    /// names none is exempt there. Across borders that exemption does not reach.
+    pub fn on_invoice(self, rate: Option<Rate>, paid: Money) -> Vat<'static> {
         match self {
-            Self::Domestic => Vat::Charged(rate),
+            Self::Domestic => match rate {
+                Some(rate) => Vat::Charged { rate, minor: self_billing::included(rate, paid) },
+                None => Vat::None("No VAT: the supplier is exempt from VAT as a small business."),
+            },
             Self::ReverseCharge => Vat::ReverseCharge,
             Self::NotRegistered => Vat::None("No VAT: the supplier is not registered for VAT."),
             Self::OutsideScope => Vat::None("No VAT: the service is supplied where the customer is established."),
@@ -138,6 +148,7 @@ impl Treatment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::money::Currency;
 
     fn country(code: &str) -> Country {
         Country::parse(code).unwrap()
@@ -198,8 +209,10 @@ mod tests {
             let found = treatment(business(supplier.0, supplier.1), business(customer.0, customer.1));
             assert_eq!(found, expected, "{supplier:?} for {customer:?}");
         }
-        let rate = Rate::parse("19%").unwrap();
-        assert_eq!(Treatment::Domestic.on_invoice(rate), Vat::Charged(rate));
-        assert!(Treatment::NotRegistered.on_invoice(rate).words().is_some());
+        let (rate, paid) = (Rate::parse("19%").unwrap(), Currency::parse("EUR").unwrap().of(11_900));
+        assert_eq!(Treatment::Domestic.on_invoice(Some(rate), paid), Vat::Charged { rate, minor: 1_900 });
+        assert!(Treatment::Domestic.on_invoice(None, paid).words().unwrap().contains("exempt"));
+        assert_eq!(Treatment::ReverseCharge.on_invoice(Some(rate), paid), Vat::ReverseCharge);
+        assert!(Treatment::NotRegistered.on_invoice(Some(rate), paid).words().is_some());
     }
 }

@@ -4,9 +4,11 @@
 pub mod claims;
 pub mod earning;
 pub mod earnings;
+pub mod invoices;
 pub mod links;
 pub mod payouts;
 pub mod settings;
+pub mod tax;
 pub mod viewing;
 
 use jiff::{Timestamp, tz::TimeZone};

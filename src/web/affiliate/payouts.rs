@@ -22,11 +22,11 @@ use crate::{
     store::{
         Error, Tx,
         earnings::{self, Standing},
-        payout_lines, payouts,
+        invoices, payout_lines, payouts, tax,
     },
     web::{
         earner::Earner, failure::Failure, filters, html::SignedIn, input::path_parameter, paper, reply::Reply,
-        shell::Notice,
+        shell::Notice, tax::Note,
     },
 };
 
@@ -93,6 +93,9 @@ struct Payouts {
     paid: Money,
     minimum: Money,
     paid_by: Option<String>,
+    /// What of tax is in the way.
+    tax_note: Option<Note>,
+    has_invoices: bool,
     /// Until when nothing is paid because the details were changed.
     held_until: Option<Time>,
     next: Option<Time>,
@@ -128,10 +131,17 @@ pub async fn index(me: Earner, account: SignedIn, State(app): State<App>) -> Res
     let balance = payouts::balance(&mut tx, me.program.id, me.affiliate, now).await?.ok_or_else(Failure::no_route)?;
     let owed = payouts::terms(&mut tx, me.affiliate).await?;
     let payments = payments(&mut tx, &me, &reader, now, DAYS).await?;
+    let whose = (me.program.id, &*me.program.name);
+    let tax_note = Note::of(&mut tx, whose, me.affiliate, balance.payable_minor, now).await?;
+    let has_invoices = tax::settings(&mut tx, me.program.id).await?.self_billing
+        || !invoices::of_affiliate(&mut tx, me.affiliate, 1).await?.is_empty();
 
     let on_hold = balance.approved_minor - balance.payable_minor - balance.in_payout_minor;
     let minimum = owed.minimum_minor.unwrap_or(settings.minimum);
-    let is_payable = balance.payable_minor > 0 && balance.payable_minor >= minimum && found.sealed_details.is_some();
+    let is_payable = balance.payable_minor > 0
+        && balance.payable_minor >= minimum
+        && found.sealed_details.is_some()
+        && tax_note.is_none();
     Ok(Reply::page(Payouts {
         program: me.program.name.clone(),
         payable: currency.of(balance.payable_minor),
@@ -145,6 +155,8 @@ pub async fn index(me: Earner, account: SignedIn, State(app): State<App>) -> Res
         next: settings.schedule.next_due(now.day()).map(|day| Time::from_ms(0).plus_days(day)),
         may_ask: settings.may_request && is_payable && !me.is_viewed,
         asked_at: owed.payout_requested_at,
+        tax_note,
+        has_invoices,
         found,
         payments,
     }))
@@ -185,6 +197,8 @@ struct Paid {
     is_cut: bool,
     /// Where its advice is, once it is paid.
     advice: Option<String>,
+    /// What was written for it: where, and what it is.
+    invoices: Vec<(String, &'static str)>,
 }
 
 impl Paid {
@@ -239,6 +253,7 @@ pub async fn advice(me: Earner, State(app): State<App>, which: Which) -> Result<
 async fn of_line(tx: &mut Tx, me: &Earner, reader: &Reader, line: PayoutLineId) -> Result<Paid, Failure> {
     let line = payout_lines::by_id(tx, me.program.id, line).await?;
     let line = line.filter(|line| line.affiliate_id == me.affiliate).ok_or_else(Failure::no_route)?;
+    let invoices = invoices::of_line(tx, line.id).await?;
     let made_of = earnings::of_payout_line(tx, me.affiliate, line.id, ROWS).await?;
     Ok(Paid {
         program: me.program.name.clone(),
@@ -248,6 +263,13 @@ async fn of_line(tx: &mut Tx, me: &Earner, reader: &Reader, line: PayoutLineId) 
         reason: line.reason,
         is_cut: line.commission_count > ROWS,
         advice: (line.status == LineStatus::Paid).then(|| format!("/payouts/{}/advice.pdf", line.id)),
+        invoices: invoices
+            .iter()
+            .map(|found| {
+                let noun = if found.corrects_id.is_some() { "Credit note" } else { "Invoice" };
+                (format!("/payouts/invoices/{}/invoice.pdf", found.id), noun)
+            })
+            .collect(),
         total: me.program.currency.of(line.amount_minor),
         lines: made_of.into_iter().map(|found| Line::new(found, me)).collect(),
     })
@@ -271,6 +293,7 @@ async fn on_day(tx: &mut Tx, me: &Earner, offset: i64, date: Date) -> Result<Pai
         reason: None,
         is_cut: total.count > ROWS,
         advice: None,
+        invoices: Vec::new(),
         total: me.program.currency.of(total.amount),
         lines: paid.into_iter().map(|found| Line::new(found, me)).collect(),
     })

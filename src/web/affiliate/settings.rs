@@ -14,7 +14,7 @@ use crate::{
     store::{Tx, earnings, payouts},
     web::{
         confirm::Confirmed, earner::Earner, failure::Failure, filters, form::Form, html::SignedIn, reply::Reply,
-        shell::Notice,
+        shell::Notice, tax::Card,
     },
 };
 
@@ -25,6 +25,7 @@ struct Settings {
     paid_by: Option<String>,
     /// What waits to be paid.
     available: Money,
+    tax: Card,
     may_change: bool,
     profile: Form,
 }
@@ -36,6 +37,7 @@ impl Settings {
             program: me.program.name.clone(),
             paid_by: paid_by(app, me.affiliate, &found)?,
             available: me.program.currency.of(found.approved_minor),
+            tax: Card::of(tx, app, me.program.id, me.affiliate).await?,
             may_change: !me.is_viewed,
             profile: profile.unwrap_or_else(|| Form::of(&[("name", &found.name)])),
         })

@@ -40,6 +40,7 @@ use crate::{
         paper,
         reply::Reply,
         shell::Notice,
+        tax::Card,
     },
 };
 
@@ -96,6 +97,7 @@ pub(super) struct Show {
     groups: Vec<Group>,
     group: Option<GroupId>,
     statements: Vec<(Period, &'static str)>,
+    tax: Card,
     may_manage: bool,
     may_configure: bool,
 }
@@ -178,6 +180,7 @@ pub(super) async fn page(
         rules: rules::told_to(&me.program.rules, whose, has_own, so_far, now, currency),
         groups,
         statements: statements(now),
+        tax: Card { may_check: me.grants.allow(Permission::Payouts), ..Card::of(&mut tx, app, program, id).await? },
         group: group.map(|group| group.id),
         may_configure: me.grants.allow(Permission::Settings),
         slug: me.program.slug.clone(),

@@ -7,11 +7,13 @@ pub mod commission;
 pub mod coupons;
 pub mod decisions;
 pub mod home;
+pub mod invoices;
 pub mod payout_files;
 pub mod payout_preview;
 pub mod payouts;
 pub mod queue;
 pub mod reconciliation;
+pub mod tax;
 pub mod years;
 
 use std::time::{Duration, Instant};

@@ -92,6 +92,10 @@ impl New {
         [all, option(paypal), option(wise), option(bank), option(other)]
     }
 
+    fn is_about_tax(row: &Row) -> bool {
+        matches!(row.why, Some(LeftOut::TaxForm(_)))
+    }
+
     fn is_chosen_out(row: &Row) -> bool {
         row.why == Some(LeftOut::NotChosen)
     }

@@ -19,6 +19,7 @@ use crate::{
     secret::SecretKey,
     store::{
         Error, Tx, audit,
+        invoices::{self, Invoice},
         payout_lines::{self, Held, Line},
         payouts::{self, Payout},
     },
@@ -261,6 +262,7 @@ struct ShowLine {
     slug: String,
     row: LineRow,
     held: Vec<(Held, Money)>,
+    invoices: Vec<Invoice>,
     may_pay: bool,
     form: Form,
 }
@@ -303,6 +305,7 @@ async fn line_page(
         slug: me.program.slug.clone(),
         held: held.into_iter().map(|held| (held.clone(), currency.of(held.amount_minor))).collect(),
         row: LineRow::new(found, secret, currency)?,
+        invoices: invoices::of_line(tx, id).await?,
         may_pay: me.grants.allow(Permission::Payouts),
         form,
     })

@@ -9,16 +9,15 @@ use jiff::tz::TimeZone;
 use crate::{
     app::App,
     domain::{
+        affiliate::PaymentMethod,
         id::ProgramId,
+        payment,
         period::{Period, date_of},
+        tax::year::{Year, table},
     },
-    store::{self, Tx, books},
-    web::{
-        caller::Pays,
-        csv::{Sheet, text},
-        failure::Failure,
-        input::path_parameter,
-    },
+    flows::tax as flow,
+    store::{self, Tx, books, tax},
+    web::{caller::Pays, csv, failure::Failure, input::path_parameter},
 };
 
 pub struct PathYear(i16);
@@ -45,18 +44,31 @@ pub async fn years(tx: &mut Tx, program: ProgramId) -> Result<Vec<i16>, store::E
 pub async fn file(me: Pays, State(app): State<App>, PathYear(year): PathYear) -> Result<Response, Failure> {
     let (program, currency) = (me.program.id, me.program.currency);
     let range = Period::Year { year }.range(&TimeZone::UTC);
-    let rows = app.db.snapshot(move |tx| Box::pin(books::paid(tx, program, range))).await?;
-    let mut sheet = Sheet::new(&["Year", "Affiliate", "Name", "E-mail", "Payments", "Paid", "Currency"])?;
-    for row in rows {
-        sheet.row(&[
-            year.to_string(),
-            row.affiliate_id.to_string(),
-            text(&row.name),
-            text(&row.email),
-            row.count.to_string(),
-            currency.of(row.amount).to_string(),
-            currency.code().to_owned(),
-        ])?;
+    let (settings, rows) = app
+        .db
+        .snapshot(move |tx| {
+            Box::pin(async move { Ok((tax::settings(tx, program).await?, books::paid(tx, program, range).await?)) })
+        })
+        .await?;
+    let mut known = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let sealed = row.sealed.as_deref();
+        let details = sealed.map(|sealed| flow::open(&app.secret, row.affiliate_id, sealed)).transpose()?;
+        let number = details.and_then(|details| details.tax_id.or(details.vat_id));
+        let paid = [(PaymentMethod::Paypal, row.by_paypal), (PaymentMethod::Other, row.amount - row.by_paypal)];
+        let masked = number.map_or(String::new(), |number| payment::masked(&number));
+        known.push((row, row.affiliate_id.to_string(), row.profile()?, masked, paid));
     }
-    sheet.download(&format!("paid-{}-{year}.csv", me.program.slug))
+    let rows = known.iter().map(|(row, id, profile, masked, paid)| Year {
+        affiliate: id,
+        name: &row.name,
+        email: &row.email,
+        profile: profile.as_ref(),
+        tax_id: masked,
+        currency,
+        count: row.count,
+        paid,
+    });
+    let is_american = settings.business.is_some_and(|business| business.country.is_the_states());
+    csv::download(table(year, is_american, rows), &format!("paid-{}-{year}.csv", me.program.slug))
 }

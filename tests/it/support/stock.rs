@@ -144,7 +144,13 @@ impl Stock {
                 site.api.patch(&format!("/affiliates/{id}"), &paid_by).await;
             }
         }
-        let made = posted(site, "/payouts", &json!({ "affiliateIds": [self.names["affiliate"]] })).await;
+        // One that was paid, for which there is an invoice, and one that is open.
+        let only = json!({ "affiliateIds": [self.names["affiliate"]] });
+        let paid = posted(site, "/payouts", &only).await;
+        let paid = format!("/payouts/{}/status", paid["data"]["payout"]["id"].as_str().unwrap());
+        posted(site, &paid, &json!({ "status": "paid" })).await;
+        posted(site, &format!("/affiliates/{}/adjustments", self.names["affiliate"]), &bonus).await;
+        let made = posted(site, "/payouts", &only).await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let (payout, line) = (text(&made["data"]["payout"]["id"]), text(&made["data"]["lines"][0]["id"]));
         self.names.extend([("payout", payout), ("line", line)]);
@@ -210,6 +216,27 @@ impl Stock {
         merchant.sign_in(MERCHANT, PASSWORD).await;
         nina.sign_in(AFFILIATE, PASSWORD).await;
         done(&nina, "/settings/payment", &[("method", "paypal"), ("details", "nina@example.com")]).await;
+        let business = [
+            ("legal_name", name),
+            ("address", answer),
+            ("country", "IE"),
+            ("VAT_ID", "IE6388047V"),
+            ("forms", "none"),
+            ("self_billing", "yes"),
+            ("prefix", "SB-"),
+        ];
+        done(&merchant, "/m/acme/settings/tax", &business).await;
+        let tax = [
+            ("kind", "company"),
+            ("legal_name", name),
+            ("address", answer),
+            ("country", "DE"),
+            ("tax_ID", "1234567890"),
+            ("VAT_ID", "DE123456789"),
+            ("VAT_rate", "19%"),
+        ];
+        done(&nina, "/settings/tax", &tax).await;
+        done(&nina, "/settings/self-billing", &[("version", "1")]).await;
         done(&nina, "/links", &[("label", name), ("code", "NINA-BLOG"), ("destination", "shop.example/beans")]).await;
         let claim = [("order", name), ("day", "2026-02-28"), ("amount", "12.50"), ("words", answer)];
         done(&nina, "/earnings/claims", &claim).await;
