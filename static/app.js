@@ -151,6 +151,27 @@
   document.addEventListener('htmx:error', failed)
   document.addEventListener('htmx:response:error', (event) => { if (event.detail?.ctx?.response?.status >= 500) failed() })
 
+  // What takes long says so while it is on its way, and is sent once -----------------------------------
+  document.addEventListener('submit', (event) => {
+    const { target: form, submitter: button } = event
+    if (form.hasAttribute('aria-busy')) { event.preventDefault(); return }
+    if (!button?.dataset.busy) return
+    const words = [...button.childNodes]
+    const free = () => {
+      form.removeAttribute('aria-busy')
+      button.removeAttribute('aria-disabled')
+      button.replaceChildren(...words)
+    }
+    form.setAttribute('aria-busy', 'true')
+    // Not `disabled`: that would take the focus away.
+    button.setAttribute('aria-disabled', 'true')
+    button.replaceChildren(button.dataset.busy)
+    tell(button.dataset.busy)
+    // Where one comes back to this page, or the next one never came.
+    addEventListener('pageshow', free, { once: true })
+    setTimeout(free, 30000)
+  })
+
   // A field that offers the reader's own time zone.
   all('[data-time-zone]').forEach((field) => { field.value ||= Intl.DateTimeFormat().resolvedOptions().timeZone })
   // Where a row was left for a page that asks, the one in its place is next.

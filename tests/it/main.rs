@@ -48,6 +48,7 @@ mod pages;
 mod papers;
 mod payout_files;
 mod payout_pages;
+mod payout_progress;
 mod payouts;
 mod people;
 mod people_team;
