@@ -40,6 +40,7 @@ pub const ALL: &[Migration] = migrations![
     14 "0014_payouts",
     15 "0015_books",
     16 "0016_mail_texts",
+    19 "0019_link_counts",
 ];
 
 row! {

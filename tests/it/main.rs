@@ -30,6 +30,7 @@ mod groups;
 mod idempotency;
 mod joining;
 mod joining_by_invitation;
+mod link_counts;
 mod links;
 mod look;
 mod mail;
