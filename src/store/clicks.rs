@@ -1,13 +1,17 @@
 //! Clicks: the hot path. Recorded many at a time, each against the code as it stands in the same
 //! transaction, so that a code given up or an affiliate blocked a moment ago counts as such.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
-use super::{Error, Tx, fetch_optional, row, sqlite};
+use super::{
+    Error, Tx,
+    click_codes::{self, Owner, Remembered},
+    fetch_optional, row, sqlite,
+};
 use crate::domain::{
     affiliate::Status,
     id::{AffiliateId, ClickId, LinkId, ProgramId},
@@ -47,21 +51,14 @@ pub struct Known {
     codes: HashMap<ProgramId, HashMap<String, CodeRow>>,
     version: Option<i64>,
     /// On PostgreSQL: whose codes are.
-    owners: HashMap<ProgramId, HashMap<String, Owner>>,
+    owners: Remembered,
 }
 
 type CodeRow = (AffiliateId, Status, String, Option<LinkId>);
 
-/// Whose a code is, and which of their links it is of.
-#[derive(Clone, Copy)]
-struct Owner {
-    affiliate: AffiliateId,
-    link: Option<LinkId>,
-}
-
 /// Bounds that no installation meets in an ordinary day; a few megabytes at most.
 const MOST_TEXTS: usize = 32_768;
-const MOST_CODES: usize = 16_384;
+pub(super) const MOST_CODES: usize = 16_384;
 
 impl Known {
     pub fn clear(&mut self) {
@@ -322,7 +319,7 @@ pub(super) async fn record_on_postgres(
         .map(|click| [&click.source_url, &click.user_agent, &click.landing].map(|text| text.as_deref().map(text_hash)))
         .collect();
     learn_texts(pg, known, new, &texts).await?;
-    let owners = owners(pg, known, new).await?;
+    let owners = click_codes::owners(pg, &mut known.owners, new).await?;
     let counted =
         || owners.iter().zip(new).zip(&texts).filter_map(|((owner, click), texts)| Some(((*owner)?, click, texts)));
     let text = |hash: Option<i64>| hash.and_then(|hash| known.texts.get(&hash).copied());
@@ -338,7 +335,7 @@ pub(super) async fn record_on_postgres(
         .await?;
     let stands: HashMap<AffiliateId, (Status, String)> =
         rows.into_iter().map(|(affiliate, status, code)| (affiliate, (status, code))).collect();
-    forget_given_up(known, new, &owners, &stands);
+    click_codes::forget_given_up(&mut known.owners, new, &owners, &stands);
     let is_blocked = |owner: &Owner| stands.get(&owner.affiliate).is_none_or(|(status, _)| *status == Status::Blocked);
     let recorded =
         new.iter().zip(&owners).filter_map(|(click, owner)| Some((click, owner.filter(|it| !is_blocked(it))?)));
@@ -355,64 +352,6 @@ pub(super) async fn record_on_postgres(
             None => Outcome::UnknownCode,
         })
         .collect())
-}
-
-/// Whose each click's code is. Once somebody's, a code is never anybody else's, so this is remembered for good;
-/// whether it still counts, and what their current code is, is asked with every batch. So is a code given up that is
-/// of no link: it may become one's.
-async fn owners(pg: &mut PgConnection, known: &mut Known, new: &[NewClick]) -> Result<Vec<Option<Owner>>, Error> {
-    for codes in known.owners.values_mut().filter(|codes| codes.len() >= MOST_CODES) {
-        codes.clear();
-    }
-    let missing: BTreeSet<(ProgramId, &str)> = new
-        .iter()
-        .map(|click| (click.program, click.code_key.as_str()))
-        .filter(|(program, key)| !known.owners.get(program).is_some_and(|codes| codes.contains_key(*key)))
-        .collect();
-    let mut passing: HashMap<(ProgramId, String), Owner> = HashMap::new();
-    if !missing.is_empty() {
-        let (programs, keys): (Vec<i64>, Vec<&str>) =
-            missing.iter().map(|(program, key)| (program.raw(), *key)).unzip();
-        let found: Vec<(ProgramId, String, AffiliateId, Option<LinkId>, bool)> = sqlx::query_as(
-            "SELECT c.program_id, c.code_key, c.affiliate_id, l.id, c.is_current
-             FROM UNNEST($1::bigint[], $2::text[]) AS n (program_id, code_key)
-             JOIN codes c ON c.program_id = n.program_id AND c.code_key = n.code_key
-             LEFT JOIN links l ON l.program_id = c.program_id AND l.code_key = c.code_key",
-        )
-        .bind(&programs)
-        .bind(&keys)
-        .fetch_all(&mut *pg)
-        .await?;
-        for (program, key, affiliate, link, is_current) in found {
-            let owner = Owner { affiliate, link };
-            if is_current || link.is_some() {
-                known.owners.entry(program).or_default().insert(key, owner);
-            } else {
-                passing.insert((program, key), owner);
-            }
-        }
-    }
-    let owner = |click: &NewClick| {
-        let remembered = known.owners.get(&click.program).and_then(|codes| codes.get(&click.code_key));
-        remembered.or_else(|| passing.get(&(click.program, click.code_key.clone()))).copied()
-    };
-    Ok(new.iter().map(owner).collect())
-}
-
-/// Of no link when it was looked up and given up since: from the next batch on it is looked up again.
-fn forget_given_up(
-    known: &mut Known,
-    new: &[NewClick],
-    owners: &[Option<Owner>],
-    stands: &HashMap<AffiliateId, (Status, String)>,
-) {
-    for (click, owner) in new.iter().zip(owners) {
-        let Some(Owner { affiliate, link: None }) = owner else { continue };
-        let is_current = stands.get(affiliate).is_some_and(|(_, code)| code.eq_ignore_ascii_case(&click.code_key));
-        if !is_current && let Some(codes) = known.owners.get_mut(&click.program) {
-            codes.remove(&click.code_key);
-        }
-    }
 }
 
 /// Gives every text of the batch an id that the cache knows. One that stays behind when the clicks fail is
