@@ -273,7 +273,7 @@ impl<'a> Mara<'a> {
         PayoutId::parse(path.rsplit('/').next().unwrap()).unwrap()
     }
 
-    /// The file that goes to PayPal, and the one that a person reads.
+    /// For whom is paid by `PayPal`.
     async fn fetches_files(&self) {
         let window = &self.window;
         self.goes_on_from("div \"Ready: USD 379.99 to 2 affiliates. Send the money, then say so here.\"").await;

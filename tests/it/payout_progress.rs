@@ -78,7 +78,7 @@ async fn a_payout_that_is_being_made_says_so_and_is_made_once() {
     assert_eq!(site.database.number("SELECT COUNT(*) FROM payouts").await, 1);
     site.check_ledger().await;
 
-    window.enters("button \"Mark all 1 open as paid\"", 5).await;
+    window.enters("button \"Mark the open line as paid\"", 5).await;
     window.sees("Paid: USD 40.00 to 1 affiliate. They have been told by e-mail.").await;
 }
 

@@ -145,11 +145,11 @@ impl Together {
     }
 
     async fn round(&mut self, round: usize, seed: u64) {
-        let seen = Arc::new(self.seen().await);
+        let there_is = Arc::new(self.seen().await);
         let workers = self.asked.iter().cloned().enumerate().map(|(place, (app, api, browser))| {
             let own = seed ^ (u64::try_from(round * WORKERS + place).unwrap() + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
             let worker = Worker { chance: Chance(own.max(1)), round, app, api, browser };
-            tokio::spawn(worker.work(Arc::clone(&seen), STEPS))
+            tokio::spawn(worker.work(Arc::clone(&there_is), STEPS))
         });
         let all: Vec<_> = workers.collect();
         for told in join_all(all).await.into_iter().flat_map(Result::unwrap) {

@@ -109,7 +109,7 @@ impl Worker {
     async fn sell(&mut self, seen: &Seen) -> Told {
         let order = self.chance.below(60);
         let code = &seen.affiliates[order % seen.affiliates.len()].1;
-        let amount = 100 * order + if self.chance.below(5) == 0 { 1 } else { 0 };
+        let amount = 100 * order + usize::from(self.chance.below(5) == 0);
         let body = json!({ "referralCode": code, "amount": amount, "orderId": format!("{}-{order}", self.round) });
         self.posts("sell", "/referrals/convert".into(), body.to_string()).await
     }

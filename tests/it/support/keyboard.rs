@@ -73,7 +73,7 @@ impl Window {
             }
             stops.push(focus);
         }
-        self.fail(&format!("{key} does not lead to {what}, but to\n  {}", stops.join("\n  "))).await
+        self.fail(&format!("{key} does not lead to {what}, but to\n  {}", stops.join("\n  "))).await;
     }
 
     /// Where the focus is, something says so.
