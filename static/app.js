@@ -123,6 +123,7 @@
   })
 
   // After htmx has changed the page: the focus stays somewhere sensible, and it is told --------------
+  const rowAt = (index) => { const list = rows(); return list[Math.min(index, list.length - 1)] }
   let focused
   document.addEventListener('htmx:before:swap', () => {
     const row = current()
@@ -131,13 +132,13 @@
   document.addEventListener('htmx:after:swap', () => {
     all('form').filter((form) => find('output[data-none]', form)).forEach(sum)
     if (navigator.share) all('[data-share]').forEach((button) => { button.hidden = false })
-    const notice = find('#notice p')
-    if (notice) tell(notice.textContent)
+    const told = find('#notice p') ?? find('[data-told]')
+    if (told) tell(told.textContent)
     const issues = find('#issues')
     if (issues) { issues.focus(); return }
     if (document.activeElement && document.activeElement !== document.body) return
-    if (focused?.row >= 0) { const list = rows(); (list[Math.min(focused.row, list.length - 1)] ?? find('#main')).focus(); return }
-    ((focused?.id && document.getElementById(focused.id)) || find('#main'))?.focus()
+    const same = focused?.row >= 0 ? rowAt(focused.row) : focused?.id && document.getElementById(focused.id)
+    ;(same || find('#notice') || find('#main'))?.focus()
   })
   const failed = () => {
     const main = find('#main')
@@ -150,8 +151,41 @@
   document.addEventListener('htmx:error', failed)
   document.addEventListener('htmx:response:error', (event) => { if (event.detail?.ctx?.response?.status >= 500) failed() })
 
+  // What takes long says so while it is on its way, and is sent once -----------------------------------
+  document.addEventListener('submit', (event) => {
+    const { target: form, submitter: button } = event
+    if (form.hasAttribute('aria-busy')) { event.preventDefault(); return }
+    if (!button?.dataset.busy) return
+    const words = [...button.childNodes]
+    const free = () => {
+      form.removeAttribute('aria-busy')
+      button.removeAttribute('aria-disabled')
+      button.replaceChildren(...words)
+    }
+    form.setAttribute('aria-busy', 'true')
+    // Not `disabled`: that would take the focus away.
+    button.setAttribute('aria-disabled', 'true')
+    button.replaceChildren(button.dataset.busy)
+    tell(button.dataset.busy)
+    // Where one comes back to this page, or the next one never came.
+    addEventListener('pageshow', free, { once: true })
+    setTimeout(free, 30000)
+  })
+
   // A field that offers the reader's own time zone.
   all('[data-time-zone]').forEach((field) => { field.value ||= Intl.DateTimeFormat().resolvedOptions().timeZone })
-  // Errors of a page that was loaded whole, or what the last action did.
-  ;(find('#issues') ?? find('#notice'))?.focus()
+  // Where a row was left for a page that asks, the one in its place is next.
+  addEventListener('pagehide', () => {
+    const row = rows().indexOf(current())
+    if (row >= 0) sessionStorage.row = JSON.stringify([location.pathname, row])
+  })
+  const next = () => {
+    const [path, row] = JSON.parse(sessionStorage.row ?? '[]')
+    if (path !== location.pathname || !find('#notice')) return
+    delete sessionStorage.row
+    tell(find('#notice p').textContent)
+    return rowAt(row)
+  }
+  // Errors of a page that was loaded whole, the next row, or what the last action did.
+  ;(find('#issues') ?? next() ?? find('#notice'))?.focus()
 })()

@@ -6,7 +6,7 @@ use crate::{
         attribution::{self, Attribution, Bound, By, Click, Evidence, Named},
         code::Code,
         commission::{Entry, Kind, Status},
-        id::{ClickId, CommissionId, ConversionId, Id},
+        id::{ClickId, CommissionId, ConversionId, Id, LinkId},
         key::hex,
         message,
         money::Money,
@@ -23,7 +23,7 @@ use crate::{
         conversions::{self, Conversion, NewConversion},
         coupons,
         customers::{self, Keys, Known},
-        ledger, rates, totals,
+        ledger, links, rates, totals,
         volume::{self, Hold},
     },
 };
@@ -75,6 +75,8 @@ pub struct New {
     pub signals: Vec<Signal>,
     earning: Earning,
     customer: Option<Known>,
+    /// Whose click decided.
+    link: Option<LinkId>,
     is_repeat: bool,
     /// Whether the affiliate has an account to be told by.
     has_account: bool,
@@ -131,7 +133,8 @@ async fn weigh(tx: &mut Tx, act: &Act, sale: &Sale, hold: Hold) -> Result<Decide
         refunded_minor: 0,
         created_at: at,
     };
-    Ok(Decided::New(Box::new(New { conversion, signals, earning, customer, is_repeat, has_account })))
+    let link = seen.filter(|_| credit.by == By::Click).and_then(|seen| seen.link_id);
+    Ok(Decided::New(Box::new(New { conversion, signals, earning, customer, link, is_repeat, has_account })))
 }
 
 /// Who buys, as far as anything is known of them.
@@ -268,7 +271,7 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
     if let Some(keys) = &keys {
         customers::lock(tx, act.program.id, keys).await?;
     }
-    let New { conversion, signals, earning, customer, is_repeat, has_account } =
+    let New { conversion, signals, earning, customer, link, is_repeat, has_account } =
         match weigh(tx, act, &sale, Hold::Fast).await? {
             Decided::Known(known) => return Ok((known, false)),
             Decided::New(new) => *new,
@@ -297,6 +300,9 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
         return same_again(tx, act, &sale, known).await.map(|known| (known, false));
     }
     let commission = earn(tx, act, &row.conversion, &earning, &signals).await?;
+    if let Some(link) = link {
+        links::count_sale(tx, link).await?;
+    }
     if has_account && row.conversion.commission_minor > 0 {
         let (affiliate, kind) = (row.conversion.affiliate_id, message::Kind::NewCommission);
         mails::enqueue_for_affiliate(tx, act, affiliate, kind, commission.raw()).await?;

@@ -1,16 +1,20 @@
 //! Clicks: the hot path. Recorded many at a time, each against the code as it stands in the same
 //! transaction, so that a code given up or an affiliate blocked a moment ago counts as such.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
-use super::{Error, Tx, fetch_optional, row, sqlite};
+use super::{
+    Error, Tx,
+    click_codes::{self, Owner, Remembered},
+    fetch_optional, row, sqlite,
+};
 use crate::domain::{
     affiliate::Status,
-    id::{AffiliateId, ClickId, ProgramId},
+    id::{AffiliateId, ClickId, LinkId, ProgramId},
 };
 
 #[derive(Debug, Clone)]
@@ -47,14 +51,14 @@ pub struct Known {
     codes: HashMap<ProgramId, HashMap<String, CodeRow>>,
     version: Option<i64>,
     /// On PostgreSQL: whose codes are.
-    owners: HashMap<ProgramId, HashMap<String, AffiliateId>>,
+    owners: Remembered,
 }
 
-type CodeRow = (AffiliateId, Status, String);
+type CodeRow = (AffiliateId, Status, String, Option<LinkId>);
 
 /// Bounds that no installation meets in an ordinary day; a few megabytes at most.
 const MOST_TEXTS: usize = 32_768;
-const MOST_CODES: usize = 16_384;
+pub(super) const MOST_CODES: usize = 16_384;
 
 impl Known {
     pub fn clear(&mut self) {
@@ -124,6 +128,7 @@ row! {
     pub struct Seen {
         pub affiliate_id: AffiliateId,
         pub ip_hash: Option<i64>,
+        pub link_id: Option<LinkId>,
         pub landing: Option<String>,
         pub source: Option<String>,
     }
@@ -137,9 +142,9 @@ pub async fn seen(tx: &mut Tx, program: ProgramId, click: ClickId, with_source: 
     fetch_optional!(
         Seen,
         tx,
-        "SELECT c.affiliate_id, c.ip_hash, l.text AS landing, s.text AS source
+        "SELECT c.affiliate_id, c.ip_hash, k.link_id, l.text AS landing, s.text AS source
          FROM clicks c JOIN affiliates a ON a.id = c.affiliate_id LEFT JOIN texts l ON l.id = c.landing_id
-           LEFT JOIN texts s ON s.id = CASE WHEN $3 THEN c.source_id END
+           LEFT JOIN link_clicks k ON k.click_id = c.id LEFT JOIN texts s ON s.id = CASE WHEN $3 THEN c.source_id END
          WHERE c.id = $1 AND a.program_id = $2",
         click,
         program,
@@ -175,22 +180,26 @@ pub async fn origin(tx: &mut Tx, click: ClickId) -> Result<Origin, Error> {
 
 // SQLite: row by row on the writing thread, counters once a batch ------------------------------------
 
-const CODE: &str = "SELECT c.affiliate_id, a.status, now.code
+const CODE: &str = "SELECT c.affiliate_id, a.status, now.code, l.id
      FROM codes c JOIN affiliates a ON a.id = c.affiliate_id JOIN codes now ON now.affiliate_id = a.id AND now.is_current
+       LEFT JOIN links l ON l.program_id = c.program_id AND l.code_key = c.code_key
      WHERE c.program_id = $1 AND c.code_key = $2";
 // Each names its values in order, so that they are bound by place.
 const INSERT: &str = "INSERT INTO clicks (id, affiliate_id, ip_hash, source_id, user_agent_id, landing_id) VALUES ($1, $2, $3, $4, $5, $6)";
 const COUNT_TOTAL: &str = "UPDATE affiliate_totals SET clicks = clicks + $1 WHERE affiliate_id = $2";
 const COUNT_DAY: &str = "INSERT INTO affiliate_days (affiliate_id, day, clicks) VALUES ($1, $2, $3)
      ON CONFLICT (affiliate_id, day) DO UPDATE SET clicks = affiliate_days.clicks + excluded.clicks";
+const INSERT_LINK: &str = "INSERT INTO link_clicks (click_id, link_id) VALUES ($1, $2)";
+const COUNT_LINK: &str = "UPDATE links SET clicks = clicks + $1 WHERE id = $2";
 
 pub(super) fn record_on_sqlite(lite: &Connection, known: &mut Known, new: &[NewClick]) -> Result<Vec<Outcome>, Error> {
     let mut totals: BTreeMap<AffiliateId, i64> = BTreeMap::new();
     let mut days: BTreeMap<(AffiliateId, i64), i64> = BTreeMap::new();
+    let mut links: BTreeMap<LinkId, i64> = BTreeMap::new();
     let mut outcomes = Vec::with_capacity(new.len());
     let mut insert = lite.prepare_cached(INSERT)?;
     for click in new {
-        let Some((affiliate, status, code)) = code_on_sqlite(lite, known, click)? else {
+        let Some((affiliate, status, code, link)) = code_on_sqlite(lite, known, click)? else {
             outcomes.push(Outcome::UnknownCode);
             continue;
         };
@@ -204,6 +213,10 @@ pub(super) fn record_on_sqlite(lite: &Connection, known: &mut Known, new: &[NewC
         insert.execute(params![click.id, affiliate, click.ip_hash, source, agent, landing])?;
         *totals.entry(affiliate).or_default() += 1;
         *days.entry((affiliate, click.id.time().day())).or_default() += 1;
+        if let Some(link) = link {
+            lite.prepare_cached(INSERT_LINK)?.execute(params![click.id, link])?;
+            *links.entry(link).or_default() += 1;
+        }
         outcomes.push(Outcome::Recorded { affiliate, code });
     }
     let (mut total, mut daily) = (lite.prepare_cached(COUNT_TOTAL)?, lite.prepare_cached(COUNT_DAY)?);
@@ -212,6 +225,9 @@ pub(super) fn record_on_sqlite(lite: &Connection, known: &mut Known, new: &[NewC
     }
     for ((affiliate, day), clicks) in days {
         daily.execute(params![affiliate, day, clicks])?;
+    }
+    for (link, clicks) in links {
+        lite.prepare_cached(COUNT_LINK)?.execute(params![clicks, link])?;
     }
     Ok(outcomes)
 }
@@ -282,6 +298,17 @@ WITH new AS (
 )
 SELECT affiliate_id, status, code FROM named";
 
+/// After the totals, as a conversion does, and only where a click came by a link.
+const COUNT_LINKS: &str = "
+WITH new AS (
+  SELECT * FROM UNNEST($1::bigint[], $2::bigint[]) AS n (click_id, link_id)
+), inserted AS (
+  INSERT INTO link_clicks (click_id, link_id) SELECT click_id, link_id FROM new
+)
+UPDATE links l SET clicks = l.clicks + n.clicks
+FROM (SELECT link_id, COUNT(*) AS clicks FROM new GROUP BY link_id ORDER BY link_id) n
+WHERE l.id = n.link_id";
+
 pub(super) async fn record_on_postgres(
     pg: &mut PgConnection,
     known: &mut Known,
@@ -292,59 +319,39 @@ pub(super) async fn record_on_postgres(
         .map(|click| [&click.source_url, &click.user_agent, &click.landing].map(|text| text.as_deref().map(text_hash)))
         .collect();
     learn_texts(pg, known, new, &texts).await?;
-    let owners = owners(pg, known, new).await?;
+    let owners = click_codes::owners(pg, &mut known.owners, new).await?;
     let counted =
         || owners.iter().zip(new).zip(&texts).filter_map(|((owner, click), texts)| Some(((*owner)?, click, texts)));
     let text = |hash: Option<i64>| hash.and_then(|hash| known.texts.get(&hash).copied());
-    let rows: Vec<CodeRow> = sqlx::query_as(RECORD)
+    let rows: Vec<(AffiliateId, Status, String)> = sqlx::query_as(RECORD)
         .bind(counted().map(|(_, click, _)| click.id.raw()).collect::<Vec<_>>())
-        .bind(counted().map(|(owner, ..)| owner.raw()).collect::<Vec<_>>())
+        .bind(counted().map(|(owner, ..)| owner.affiliate.raw()).collect::<Vec<_>>())
         .bind(counted().map(|(_, click, _)| click.ip_hash).collect::<Vec<_>>())
         .bind(counted().map(|(_, _, texts)| text(texts[0])).collect::<Vec<_>>())
         .bind(counted().map(|(_, _, texts)| text(texts[1])).collect::<Vec<_>>())
         .bind(counted().map(|(_, _, texts)| text(texts[2])).collect::<Vec<_>>())
         .bind(counted().map(|(_, click, _)| click.id.time().day()).collect::<Vec<_>>())
-        .fetch_all(pg)
+        .fetch_all(&mut *pg)
         .await?;
     let stands: HashMap<AffiliateId, (Status, String)> =
         rows.into_iter().map(|(affiliate, status, code)| (affiliate, (status, code))).collect();
+    click_codes::forget_given_up(&mut known.owners, new, &owners, &stands);
+    let is_blocked = |owner: &Owner| stands.get(&owner.affiliate).is_none_or(|(status, _)| *status == Status::Blocked);
+    let recorded =
+        new.iter().zip(&owners).filter_map(|(click, owner)| Some((click, owner.filter(|it| !is_blocked(it))?)));
+    let (clicks, links): (Vec<i64>, Vec<i64>) =
+        recorded.filter_map(|(click, owner)| Some((click.id.raw(), owner.link?.raw()))).unzip();
+    if !links.is_empty() {
+        sqlx::query(COUNT_LINKS).bind(&clicks).bind(&links).execute(pg).await?;
+    }
     Ok(owners
         .into_iter()
-        .map(|owner| match owner.and_then(|owner| Some((owner, stands.get(&owner)?))) {
+        .map(|owner| match owner.and_then(|owner| Some((owner.affiliate, stands.get(&owner.affiliate)?))) {
             Some((_, (Status::Blocked, _))) => Outcome::Blocked,
             Some((affiliate, (_, code))) => Outcome::Recorded { affiliate, code: code.clone() },
             None => Outcome::UnknownCode,
         })
         .collect())
-}
-
-/// Whose each click's code is. Once somebody's, a code is never anybody else's, so this is remembered for good;
-/// whether it still counts, and what their current code is, is asked with every batch.
-async fn owners(pg: &mut PgConnection, known: &mut Known, new: &[NewClick]) -> Result<Vec<Option<AffiliateId>>, Error> {
-    for codes in known.owners.values_mut().filter(|codes| codes.len() >= MOST_CODES) {
-        codes.clear();
-    }
-    let missing: BTreeSet<(ProgramId, &str)> = new
-        .iter()
-        .map(|click| (click.program, click.code_key.as_str()))
-        .filter(|(program, key)| !known.owners.get(program).is_some_and(|codes| codes.contains_key(*key)))
-        .collect();
-    if !missing.is_empty() {
-        let (programs, keys): (Vec<i64>, Vec<&str>) =
-            missing.iter().map(|(program, key)| (program.raw(), *key)).unzip();
-        let found: Vec<(ProgramId, String, AffiliateId)> = sqlx::query_as(
-            "SELECT c.program_id, c.code_key, c.affiliate_id FROM UNNEST($1::bigint[], $2::text[]) AS n (program_id, code_key)
-             JOIN codes c ON c.program_id = n.program_id AND c.code_key = n.code_key",
-        )
-        .bind(&programs)
-        .bind(&keys)
-        .fetch_all(&mut *pg)
-        .await?;
-        for (program, key, affiliate) in found {
-            known.owners.entry(program).or_default().insert(key, affiliate);
-        }
-    }
-    Ok(new.iter().map(|click| known.owners.get(&click.program)?.get(&click.code_key).copied()).collect())
 }
 
 /// Gives every text of the batch an id that the cache knows. One that stays behind when the clicks fail is

@@ -17,6 +17,9 @@ row! {
         pub destination: Option<String>,
         pub created_at: Time,
         pub archived_at: Option<Time>,
+        pub clicks: i64,
+        /// By clicks of it that decided.
+        pub sales: i64,
     }
 }
 
@@ -50,7 +53,7 @@ pub async fn create(tx: &mut Tx, new: NewLink<'_>) -> Result<bool, Error> {
 macro_rules! link {
     ($rest:literal) => {
         concat!(
-            "SELECT l.id, c.code, l.label, l.destination, l.created_at, l.archived_at
+            "SELECT l.id, c.code, l.label, l.destination, l.created_at, l.archived_at, l.clicks, l.sales
              FROM links l JOIN codes c ON c.program_id = l.program_id AND c.code_key = l.code_key ",
             $rest
         )
@@ -73,6 +76,11 @@ pub async fn count(tx: &mut Tx, affiliate: AffiliateId) -> Result<i64, Error> {
 
 pub async fn rename(tx: &mut Tx, id: LinkId, label: &str) -> Result<(), Error> {
     execute!(tx, "UPDATE links SET label = $2 WHERE id = $1", id, label).map(drop)
+}
+
+/// A sale was credited by a click of it.
+pub async fn count_sale(tx: &mut Tx, id: LinkId) -> Result<(), Error> {
+    execute!(tx, "UPDATE links SET sales = sales + 1 WHERE id = $1", id).map(drop)
 }
 
 /// Puts it away, or (`None`) back.

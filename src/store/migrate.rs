@@ -42,6 +42,7 @@ pub const ALL: &[Migration] = migrations![
     16 "0016_mail_texts",
     17 "0017_imports",
     18 "0018_tax",
+    19 "0019_link_counts",
 ];
 
 row! {

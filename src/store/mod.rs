@@ -12,6 +12,7 @@ pub mod applications;
 pub mod audit;
 pub mod books;
 pub mod claims;
+mod click_codes;
 pub mod clicks;
 pub mod codes;
 pub mod commissions;

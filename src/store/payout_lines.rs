@@ -27,7 +27,9 @@ macro_rules! payable {
 }
 pub(super) use payable;
 
-/// Puts what is payable to the affiliate by then into the line; how many commissions that were, and their sum.
+/// Puts what is payable to the affiliate by then into the line; how many commissions that were, and their sum. What
+/// became payable since [`lock_payable`] and somebody decides at this very moment is left for the next run: waiting for
+/// them would be out of the order that everybody keeps to.
 pub async fn claim(
     tx: &mut Tx,
     program: ProgramId,
@@ -35,17 +37,27 @@ pub async fn claim(
     until: Time,
     line: PayoutLineId,
 ) -> Result<(i64, i64), Error> {
-    execute!(
-        tx,
-        concat!(
-            "UPDATE commissions SET payout_line_id = $4 WHERE program_id = $1 AND affiliate_id = $2 AND ",
-            payable!("", "$3")
-        ),
-        program,
-        affiliate,
-        until,
-        line
-    )?;
+    if let Tx::Postgres(pg) = tx {
+        let sql = concat!(
+            "UPDATE commissions SET payout_line_id = $4 WHERE id = ANY (ARRAY(
+               SELECT id FROM commissions WHERE program_id = $1 AND affiliate_id = $2 AND ",
+            payable!("", "$3"),
+            " FOR NO KEY UPDATE SKIP LOCKED))"
+        );
+        sqlx::query(sql).bind(program).bind(affiliate).bind(until).bind(line).execute(pg.raw()).await?;
+    } else {
+        execute!(
+            tx,
+            concat!(
+                "UPDATE commissions SET payout_line_id = $4 WHERE program_id = $1 AND affiliate_id = $2 AND ",
+                payable!("", "$3")
+            ),
+            program,
+            affiliate,
+            until,
+            line
+        )?;
+    }
     fetch_one!(
         (i64, i64),
         tx,

@@ -178,6 +178,16 @@ const CHECKS: &[(&str, &str)] = &[
         "SELECT customer_id AS id, 0 AS day, SUM(commission_minor) AS actual FROM conversions WHERE customer_id IS NOT NULL GROUP BY customer_id"
     ),
     check!(
+        "a link's clicks",
+        "SELECT id, 0 AS day, clicks AS stored FROM links",
+        "SELECT link_id AS id, 0 AS day, COUNT(*) AS actual FROM link_clicks GROUP BY link_id"
+    ),
+    check!(
+        "a link's sales",
+        "SELECT id, 0 AS day, sales AS stored FROM links",
+        "SELECT k.link_id AS id, 0 AS day, COUNT(*) AS actual FROM conversions v JOIN link_clicks k ON k.click_id = v.click_id WHERE v.attributed_by = 'click' GROUP BY k.link_id"
+    ),
+    check!(
         "a group's affiliates",
         "SELECT id, 0 AS day, members AS stored FROM affiliate_groups",
         "SELECT group_id AS id, 0 AS day, COUNT(*) AS actual FROM affiliates WHERE group_id IS NOT NULL GROUP BY group_id"

@@ -27,7 +27,8 @@ const ALWAYS: &[Data] = &[Empty, Typical, Hostile];
 const FULL: &[Data] = &[Typical, Hostile];
 
 /// A page's name (its picture's too), where it is, who looks, and what there is to see. `{affiliate}` and the like
-/// stand for what [`Stock`] has; `page > Button` is what comes when that is pressed there.
+/// stand for what [`Stock`] has; `page > Button` is what comes when that is pressed there, `page < text > Button` with
+/// a file of that text.
 const PAGES: &[(&str, &str, Who, &[Data])] = &[
     ("login", "/login", Guest, &[Empty]),
     ("login-wrong", "/login > Sign in", Guest, &[Empty]),
@@ -64,12 +65,14 @@ const PAGES: &[(&str, &str, Who, &[Data])] = &[
     ("earnings", "/earnings", Affiliate, ALWAYS),
     ("earnings-nothing", "/earnings?status=rejected&period=2020-01", Affiliate, &[Typical]),
     ("earning", "/earnings/{commission}", Affiliate, FULL),
-    ("statement", "/earnings/statement", Affiliate, FULL),
+    ("statement", "/earnings/statement", Affiliate, ALWAYS),
+    ("statement-of-all", "/earnings/statement?period=all", Affiliate, FULL),
     ("claims", "/earnings/claims", Affiliate, ALWAYS),
     ("claims-wrong", "/earnings/claims > Send the claim", Affiliate, &[Typical]),
     ("payouts", "/payouts", Affiliate, ALWAYS),
     ("payout", "/payouts/2026-03-01", Affiliate, FULL),
     ("payout-line", "/payouts/{line}", Affiliate, FULL),
+    ("payout-failed", "/payouts/{failed-line}", Affiliate, FULL),
     ("affiliate-settings", "/settings", Affiliate, ALWAYS),
     ("tax-details", "/settings/tax", Affiliate, FULL),
     ("tax-details-wrong", "/settings/tax > Save tax details", Affiliate, &[Empty]),
@@ -115,20 +118,34 @@ const PAGES: &[(&str, &str, Who, &[Data])] = &[
     ("decision-all", "/m/acme/commissions/decision?to=approved&scope=all", Merchant, &[Typical]),
     ("decided", "/m/acme/commissions/decided", Merchant, &[Empty]),
     ("merchant-payouts", "/m/acme/payouts", Merchant, ALWAYS),
+    ("merchant-payouts-no-more", "/m/acme/payouts?offset=50", Merchant, &[Typical]),
     ("reconciliation", "/m/acme/payouts/reconciliation", Merchant, ALWAYS),
     ("payout-new", "/m/acme/payouts/new", Merchant, ALWAYS),
+    ("payout-new-nothing", "/m/acme/payouts/new?until=2026-01-01", Merchant, FULL),
+    ("payout-new-left-out", "/m/acme/payouts/new?without={affiliate}&method=bank", Merchant, FULL),
+    ("payout-new-wrong", "/m/acme/payouts/new?until=2036-01-01", Merchant, &[Typical]),
     ("payout-confirm", "/m/acme/payouts/confirm", Merchant, FULL),
     ("merchant-payout", "/m/acme/payouts/{payout}", Merchant, FULL),
-    ("merchant-payout-wrong", "/m/acme/payouts/{payout} > Read results", Merchant, &[Typical]),
+    ("merchant-payout-wrong", "/m/acme/payouts/{payout} > Read results", Merchant, FULL),
+    (
+        "merchant-payout-results",
+        "/m/acme/payouts/{payout} < id,status\nline <b>9</b>,paid\n{line},=1+1 > Read results",
+        Merchant,
+        FULL,
+    ),
+    ("merchant-payout-paid", "/m/acme/payouts/{paid-payout}", Merchant, FULL),
     ("payout-files", "/m/acme/payouts/{payout}/files", Merchant, FULL),
     ("merchant-payout-line", "/m/acme/payouts/{payout}/lines/{line}", Merchant, FULL),
     ("merchant-invoices", "/m/acme/payouts/invoices", Merchant, ALWAYS),
     ("settings-tax", "/m/acme/settings/tax", Merchant, &[Empty, Typical]),
     ("settings-tax-wrong", "/m/acme/settings/tax > Save", Merchant, &[Empty]),
-    ("settings-payouts", "/m/acme/settings/payouts", Merchant, &[Typical]),
+    ("merchant-payout-line-wrong", "/m/acme/payouts/{payout}/lines/{line} > Mark as failed", Merchant, FULL),
+    ("merchant-payout-line-paid", "/m/acme/payouts/{paid-payout}/lines/{paid-line}", Merchant, FULL),
+    ("settings-payouts", "/m/acme/settings/payouts", Merchant, FULL),
     ("claims-to-answer", "/m/acme/claims", Merchant, ALWAYS),
     ("claim", "/m/acme/claims/{claim}", Merchant, FULL),
-    ("claim-wrong", "/m/acme/claims/{claim} > Decline", Merchant, &[Typical]),
+    ("claim-wrong", "/m/acme/claims/{claim} > Decline", Merchant, FULL),
+    ("claims-all", "/m/acme/claims?status=all", Merchant, FULL),
     ("settings", "/m/acme/settings", Merchant, FULL),
     ("settings-basics", "/m/acme/settings/basics", Merchant, &[Typical]),
     ("settings-commission", "/m/acme/settings/commission", Merchant, &[Typical]),
@@ -137,7 +154,9 @@ const PAGES: &[(&str, &str, Who, &[Data])] = &[
     ("site-check", "/m/acme/site/check", Merchant, &[Typical]),
     ("groups", "/m/acme/groups", Merchant, ALWAYS),
     ("groups-wrong", "/m/acme/groups > Make group", Merchant, &[Typical]),
-    ("rules", "/m/acme/rules", Merchant, &[Typical]),
+    ("affiliates-of-a-group", "/m/acme/affiliates?status=all&group={group}", Merchant, FULL),
+    ("rules", "/m/acme/rules", Merchant, ALWAYS),
+    ("rules-wrong", "/m/acme/rules > Add rule", Merchant, &[Typical]),
     ("rules-tried", "/m/acme/rules?affiliate=nobody&amount=10", Merchant, &[Typical]),
     ("settings-attribution", "/m/acme/settings/attribution", Merchant, &[Typical]),
     ("settings-review", "/m/acme/settings/review", Merchant, &[Typical]),
@@ -170,8 +189,12 @@ const PAGES: &[(&str, &str, Who, &[Data])] = &[
 /// look at the same page.
 async fn looked_at(window: &mut Window, name: &str, path: &str) -> Vec<String> {
     let (path, press) = path.split_once(" > ").map_or((path, None), |(path, press)| (path, Some(press)));
+    let (path, file) = path.split_once(" < ").map_or((path, None), |(path, file)| (path, Some(file)));
     window.show_on(Screen::PHONE).await;
     let (mut faults, weights) = window.faults_and_weights_of(path).await;
+    if let Some(text) = file {
+        window.chooses_a_file(text).await;
+    }
     if let Some(press) = press {
         faults.extend(window.faults_after(press).await);
     } else {

@@ -1,7 +1,14 @@
 //! Payouts through the API: what is in them and what is not, how they end, and two people at once.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
+use offshoot::{
+    domain::id::{AffiliateId, CommissionId, PayoutLineId},
+    store::{Error, commissions, payout_lines},
+};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use crate::support::Site;
 
@@ -199,4 +206,49 @@ async fn of_many_at_once_one_is_made_and_of_one_said_many_times_too() {
     let status = text(&site.api.get(&format!("/payouts/{id}")).await.data()["payout"]["status"]);
     assert_eq!(status, "cancelled", "what is cancelled stays so, and what was paid can be");
     site.check_ledger().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_decides_at_this_very_moment_is_left_for_the_next_payout() {
+    let site = Site::start().await;
+    if site.database.is_sqlite() {
+        // Whoever writes there is alone.
+        return;
+    }
+    let one = paid(&site, "one").await;
+    assert_eq!(site.api.sale("one", "100.00", "1").await.status, 201);
+    let late = site.api.newest_commission(&one).await;
+    let early = approved(&site, &one, "one", "50.00", "2").await;
+    let (program, until, affiliate) = (site.program.id, site.app.clock.now(), AffiliateId::parse(&one).unwrap());
+
+    // A payout has begun: it holds what is payable.
+    let ((begun, has_begun), (go_on, goes_on), (tell, told)) =
+        (oneshot::channel(), oneshot::channel::<()>(), oneshot::channel());
+    let db = site.app.db.clone();
+    let payout = tokio::spawn(async move {
+        let work = db.write::<(), Error, _>(move |tx| {
+            Box::pin(async move {
+                payout_lines::lock_payable(tx, program, until).await?;
+                begun.send(()).unwrap();
+                goes_on.await.unwrap();
+                let line = PayoutLineId::new(1);
+                tell.send(payout_lines::claim(tx, program, affiliate, until, line).await).unwrap();
+                Err(Error::Corrupt("enough is known".into()))
+            })
+        });
+        work.await
+    });
+    has_begun.await.unwrap();
+    // One more is approved; and somebody decides both: has that one, and waits for the other.
+    assert_eq!(site.api.decide(&late, "approved").await.status, 200);
+    let (db, both) = (site.app.db.clone(), [late, early].map(|id| CommissionId::parse(&id).unwrap()));
+    let decided = tokio::spawn(async move {
+        db.write::<(), Error, _>(move |tx| Box::pin(async move { commissions::lock(tx, program, &both).await })).await
+    });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    go_on.send(()).unwrap();
+    let claimed = told.await.unwrap();
+    assert!(payout.await.unwrap().is_err());
+    decided.await.unwrap().expect("neither waits for the other");
+    assert_eq!(claimed.unwrap(), (1, 1_000));
 }

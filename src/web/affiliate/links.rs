@@ -41,6 +41,8 @@ struct Shown {
     url: String,
     destination: Option<String>,
     is_archived: bool,
+    clicks: i64,
+    sales: i64,
 }
 
 #[derive(Template)]
@@ -49,6 +51,9 @@ struct Index {
     program: String,
     code: String,
     url: String,
+    /// By no other link.
+    clicks: i64,
+    sales: i64,
     qr: Option<Qr>,
     base: String,
     landing: Option<String>,
@@ -78,8 +83,13 @@ impl Index {
             code: found.code,
             destination: found.destination,
             is_archived: found.archived_at.is_some(),
+            clicks: found.clicks,
+            sales: found.sales,
         };
-        let all = store::links::of_affiliate(tx, me.affiliate).await?.into_iter().map(shown);
+        let all = store::links::of_affiliate(tx, me.affiliate).await?;
+        let sum = |count: fn(&store::links::Link) -> i64| all.iter().map(count).sum::<i64>();
+        let (clicks, sales) = (found.clicks - sum(|link| link.clicks), found.conversions - sum(|link| link.sales));
+        let all = all.into_iter().map(shown);
         let (archived, links) = all.partition(|link| link.is_archived);
         let coupons = store::coupons::page(tx, program.id, Some(me.affiliate), MOST_COUPONS, 0).await?;
         let coupons = coupons.into_iter().filter(|coupon| coupon.archived_at.is_none());
@@ -88,6 +98,8 @@ impl Index {
             program: program.name.clone(),
             qr: Qr::of(&url, "QR code of your link"),
             url,
+            clicks,
+            sales,
             code: found.code,
             base: link(app, program, ""),
             landing: program.landing_url.as_ref().map(ToString::to_string),

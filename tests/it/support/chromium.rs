@@ -142,6 +142,11 @@ impl Window {
         self.session.devtools("Network.setUserAgentOverride", json!({ "userAgent": user_agent })).await;
     }
 
+    /// Runs a script in the page.
+    pub async fn does(&self, script: &str) {
+        self.read(script, &[]).await;
+    }
+
     /// What the page's script says, waited for until it is something.
     pub async fn asks(&self, script: &str) -> Value {
         self.until(&format!("answers {script}"), async || {

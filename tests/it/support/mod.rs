@@ -5,6 +5,8 @@ pub mod browser;
 pub mod chromium;
 pub mod cluster;
 pub mod database;
+mod keyboard;
+mod paper;
 pub mod payments;
 pub mod post;
 pub mod process;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use offshoot::{
     domain::{
         email::Email,
-        id::{AffiliateId, ClaimId},
+        id::{AffiliateId, ClaimId, CouponId, GroupId},
         message::Kind,
         one_time_link::Purpose,
     },
@@ -90,6 +90,20 @@ async fn sold(site: &Site, code: &str, amount: &str, order: &str, status: &str) 
     (made.data()["conversionId"].as_str().unwrap().to_owned(), commission)
 }
 
+/// A payout to those affiliates; its id, and its lines'.
+async fn made(site: &Site, affiliates: &[&str]) -> (String, Vec<String>) {
+    let made = posted(site, "/payouts", &json!({ "affiliateIds": affiliates })).await;
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let lines = made["data"]["lines"].as_array().unwrap().iter().map(|line| text(&line["id"])).collect();
+    (text(&made["data"]["payout"]["id"]), lines)
+}
+
+async fn settle(site: &Site, (payout, line): (&str, &str), status: &str, why: &str) {
+    let reason = (!why.is_empty()).then_some(why);
+    posted(site, &format!("/payouts/{payout}/lines/{line}/status"), &json!({ "status": status, "reason": reason }))
+        .await;
+}
+
 impl Stock {
     pub async fn new(data: Data) -> Self {
         let site = Site::start().await;
@@ -106,7 +120,7 @@ impl Stock {
                 let amount = |row: usize| format!("{}.{}5", 19 + row * 37, row % 10);
                 stock.fill(&people, amount, |row| format!("#{}", 4001 + row)).await;
                 stock.invite_and_apply("Ines Duarte", "On my blog about coffee, once a week.").await;
-                stock.pay(json!(500)).await;
+                stock.pay(json!(500), "The account was closed.").await;
                 stock.choose_files("Ines Duarte", "17.50").await;
             }
             Data::Hostile => {
@@ -121,7 +135,7 @@ impl Stock {
                 stock
                     .invite_and_apply(&"W".repeat(200), &format!("<script>alert(3)</script>{}", "W".repeat(400)))
                     .await;
-                stock.pay(json!(999_999_999)).await;
+                stock.pay(json!(999_999_999), &format!("<script>alert(4)</script>{}", "W".repeat(400))).await;
                 stock.choose_files(&hostile_people()[0].0, "9999999999.99").await;
                 stock.choose_files(&"W".repeat(200), "9999999999.99").await;
             }
@@ -129,12 +143,14 @@ impl Stock {
         stock
     }
 
-    /// A payout to one affiliate, and something for another one.
-    async fn pay(&mut self, amount: Value) {
+    /// Payouts: one that failed and one on its way for one affiliate, one that was paid in part to others; and something
+    /// owed to more.
+    async fn pay(&mut self, amount: Value, why_not: &str) {
         let site = &self.site;
         let affiliates = site.api.get("/affiliates?limit=100").await;
         let bonus = json!({ "amount": amount, "reason": "For the year's best \u{201c}<b>blog</b>\u{201d}" });
         let paid_by = json!({ "paymentMethod": "bank", "paymentDetails": "DE89370400440532013000" });
+        let mut others = Vec::new();
         for (place, affiliate) in affiliates.data()["affiliates"].as_array().unwrap().iter().enumerate() {
             let id = affiliate["id"].as_str().unwrap();
             if place % 2 == 0 || id == self.names["affiliate"] {
@@ -143,17 +159,29 @@ impl Stock {
             if place % 3 == 0 {
                 site.api.patch(&format!("/affiliates/{id}"), &paid_by).await;
             }
+            if place % 3 == 0 && id != self.names["affiliate"] {
+                others.push(id);
+            }
         }
-        // One that was paid, for which there is an invoice, and one that is open.
-        let only = json!({ "affiliateIds": [self.names["affiliate"]] });
-        let paid = posted(site, "/payouts", &only).await;
-        let paid = format!("/payouts/{}/status", paid["data"]["payout"]["id"].as_str().unwrap());
-        posted(site, &paid, &json!({ "status": "paid" })).await;
+        // One that was paid, for which there is an invoice.
+        let (invoiced, lines) = made(site, &[&self.names["affiliate"]]).await;
+        settle(site, (&invoiced, &lines[0]), "paid", "").await;
         posted(site, &format!("/affiliates/{}/adjustments", self.names["affiliate"]), &bonus).await;
-        let made = posted(site, "/payouts", &only).await;
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let (payout, line) = (text(&made["data"]["payout"]["id"]), text(&made["data"]["lines"][0]["id"]));
-        self.names.extend([("payout", payout), ("line", line)]);
+        let (failed, lines) = made(site, &[&self.names["affiliate"]]).await;
+        settle(site, (&failed, &lines[0]), "failed", why_not).await;
+        let (payout, line) = made(site, &[&self.names["affiliate"]]).await;
+        let (paid, of_paid) = made(site, &others).await;
+        settle(site, (&paid, &of_paid[0]), "paid", "").await;
+        for line in &of_paid[1..] {
+            settle(site, (&paid, line), "failed", why_not).await;
+        }
+        self.names.extend([
+            ("payout", payout),
+            ("line", line[0].clone()),
+            ("failed-line", lines[0].clone()),
+            ("paid-payout", paid),
+            ("paid-line", of_paid[0].clone()),
+        ]);
     }
 
     /// Affiliates in every status, and sales of each in every status, a reversal of paid money among them.
@@ -256,6 +284,7 @@ impl Stock {
         // A colour that can be read in no theme as it is.
         let look = [("colour", "#ff8800"), ("customers", "masked")];
         done(&merchant, "/m/acme/settings/look", &look).await;
+        let group = self.group_and_reward(&merchant, name).await;
         done(&merchant, "/m/acme/affiliates/invite", &[("people", &format!("{name} <otto@example.com>"))]).await;
         done(&merchant, "/m/acme/team/invite", &[("email", "fritz@example.com"), ("role", "finance")]).await;
         for email in [APPLICANT, "vera@example.com"] {
@@ -289,6 +318,7 @@ impl Stock {
         let claim = site.database.number("SELECT MAX(id) FROM claims").await;
         let names = [
             ("claim", ClaimId::new(claim).to_string()),
+            ("group", group),
             ("application", applicant.to_string()),
             ("apply-confirm", site.link(Purpose::ConfirmApplication, "vera@example.com").await),
             ("invitation", site.link(Purpose::AffiliateInvitation, "otto@example.com").await),
@@ -333,6 +363,38 @@ impl Stock {
             }
             self.names.insert(called, at);
         }
+    }
+
+    /// Groups, rules of what they earn, and coupons, in use and put away; the group that is in use.
+    async fn group_and_reward(&self, merchant: &Browser, name: &str) -> String {
+        let done = async |path: &str, fields: &[(&str, &str)]| {
+            let answer = merchant.post(path, fields).await;
+            assert_eq!(answer.status, 303, "{path}: {answer:?}");
+        };
+        let affiliate = self.names["affiliate"].as_str();
+        let short: String = name.chars().take(78).collect();
+        let newest = async || {
+            let id = self.site.database.number("SELECT MAX(id) FROM affiliate_groups").await;
+            GroupId::new(id).to_string()
+        };
+        done("/m/acme/groups", &[("name", &format!("{short} 2"))]).await;
+        done(&format!("/m/acme/groups/{}/archive", newest().await), &[]).await;
+        done("/m/acme/groups", &[("name", &short)]).await;
+        let group = newest().await;
+        done("/m/acme/affiliates/group", &[("group", &group), ("id", affiliate)]).await;
+        let rule =
+            [("kind", "share"), ("sales", "all"), ("products", "mug, <b>cup</b>"), ("name", name), ("pays", "25%")];
+        done("/m/acme/rules", &[&rule[..], &[("group", &group), ("months", "12")]].concat()).await;
+        let tiers = [("tiers_by", "count month"), ("tiers", "10: 30%\n100: 35%")];
+        done("/m/acme/rules", &[&rule[..3], &tiers, &[("name", &format!("{short} 3")), ("pays", "21%")]].concat())
+            .await;
+        for code in ["ADVENT10", "A-COUPON-OF-THIRTY-TWO-CHARACTER"] {
+            posted(&self.site, "/coupons", &json!({ "affiliateId": affiliate, "code": code })).await;
+        }
+        let coupon = self.site.database.number("SELECT MIN(id) FROM coupons").await;
+        done(&format!("/m/acme/coupons/{}/archive", CouponId::new(coupon)), &[]).await;
+        posted(&self.site, "/coupons", &json!({ "affiliateId": affiliate, "code": "SUMMER-20" })).await;
+        group
     }
 
     /// A path with what this site has in the places of `{affiliate}` and the like.
