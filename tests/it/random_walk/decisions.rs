@@ -19,13 +19,13 @@ impl Walk {
         let wanted = ["approved", "approved", "rejected", "paid", "pending"][self.chance.below(5)];
         let line = &mut self.model.lines[place];
         let answer = self.api.decide(&line.id, wanted).await;
-        let is_waiting = self.model.affiliates[line.affiliate].status == "pending";
+        let is_outside = self.model.affiliates[line.affiliate].is_outside;
         let is_legal = match (line.status, wanted) {
             (_, "pending") => false,
             (now, wanted) if now == wanted => true,
             ("paid", _) | ("rejected", "paid") => false,
             _ if line.is_held => false,
-            _ => !is_waiting || wanted == "rejected",
+            _ => !is_outside || wanted == "rejected",
         };
         // A line that takes back what was paid can be decided like any other; what that means is the
         // server's to say, and both answers keep the books right.
@@ -63,11 +63,11 @@ impl Walk {
         let (number, mut before, mut sum) = (self.model.batches.len(), Vec::new(), 0);
         for place in places {
             let line = &mut self.model.lines[place];
-            let is_waiting = self.model.affiliates[line.affiliate].status == "pending";
+            let is_outside = self.model.affiliates[line.affiliate].is_outside;
             let is_legal = match (line.status, to) {
                 ("paid", _) | ("rejected", "paid") => false,
                 _ if line.is_held => false,
-                (now, to) => now != to && (!is_waiting || to == "rejected"),
+                (now, to) => now != to && (!is_outside || to == "rejected"),
             };
             if is_legal {
                 before.push((place, line.status));

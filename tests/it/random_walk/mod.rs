@@ -54,6 +54,8 @@ struct Affiliate {
     id: String,
     code: String,
     status: &'static str,
+    /// Waits to be let in, or was turned down: what is theirs cannot be approved.
+    is_outside: bool,
     clicks: i64,
     click_ids: Vec<String>,
 }
@@ -177,6 +179,7 @@ impl Walk {
         let affiliate = &mut self.model.affiliates[who];
         let answer = self.api.patch(&format!("/affiliates/{}", affiliate.id), &json!({ "status": status })).await;
         assert_eq!(answer.status, 200, "{answer:?}");
+        affiliate.is_outside = status == "pending" || (status == "blocked" && affiliate.is_outside);
         affiliate.status = status;
     }
 }
