@@ -29,8 +29,15 @@ use crate::{
 
 const NOBODY: &str = "No affiliate: no click and no referral code came with it, and the customer is nobody's yet. \
                       If that is told later, this event runs again by itself.";
+const EARLIER: &str = "It was paid before the click that brought its customer.";
 const NO_LONGER: &str = "The days for which a customer stays with who brought them are over.";
 const NO_EVIDENCE: &str = "Neither its click nor its code is one of this program's.";
+
+/// For so long a sale may be told before what says whose it is: providers send again for three days at most. What is
+/// told later still is of another visit, and must not pay for what was bought before it.
+const LATE_DAYS: i64 = 3;
+/// How far the clocks of a provider and of this machine may be apart.
+const SKEW_SECONDS: i64 = 3_600;
 
 /// An event that is being looked at.
 #[derive(Clone, Copy)]
@@ -121,10 +128,11 @@ impl Cause<'_> {
         Ok(())
     }
 
-    /// Something is told of these now.
-    async fn wake(self, tx: &mut Tx, objects: impl IntoIterator<Item = &String>) -> Result<(), Error> {
+    /// Something is told of these now: what has waited for it for no more than so many days runs again.
+    async fn wake(self, tx: &mut Tx, objects: impl IntoIterator<Item = &String>, days: i64) -> Result<(), Error> {
+        let since = ProviderEventId::first_at(self.act.now.plus_days(-days));
         for object in objects {
-            for event in inbox::awaiting(tx, self.act.program.id, self.provider, object).await? {
+            for event in inbox::awaiting(tx, self.act.program.id, self.provider, object, since).await? {
                 if event != self.event {
                     inbox::reopen(tx, event).await?;
                     provider_events::enqueue(tx, &self.act.ids, self.act.now, event).await?;
@@ -137,7 +145,7 @@ impl Cause<'_> {
     /// Something is told of a payment, by whichever of its names.
     async fn wake_payment(self, tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
         let objects = provider_payments::objects(tx, payment.id).await?;
-        self.wake(tx, &objects).await
+        self.wake(tx, &objects, inbox::BODY_DAYS).await
     }
 
     async fn sale(self, tx: &mut Tx, sale: &Sale) -> Result<Outcome, Error> {
@@ -163,7 +171,7 @@ impl Cause<'_> {
                 }
             }
             provider_payments::save(tx, &payment).await?;
-            self.wake(tx, who()).await?;
+            self.wake(tx, who(), LATE_DAYS).await?;
         }
         provider_settlement::settle(tx, self.act, self.provider, &payment).await?;
         self.wake_payment(tx, &payment).await?;
@@ -183,6 +191,11 @@ impl Cause<'_> {
             return unsold(State::Ignored, "Its subscription had ended by then.");
         }
         let own = self.known(tx, &sale.evidence).await?;
+        let is_earlier = |click: ClickId, paid: Time| click.time() > paid.plus_seconds(SKEW_SECONDS);
+        let clicks = bindings.iter().filter_map(|binding| binding.click_id.zip(sale.occurred_at));
+        if matches!(own, Ok(None)) && clicks.into_iter().any(|(click, paid)| is_earlier(click, paid)) {
+            return unsold(State::Ignored, EARLIER);
+        }
         let (order, act, buyer) = (text::cut(&sale.key, 255).to_owned(), self.act, customer(&sale.customer));
         let has_bought = match buyer.keys(act) {
             Some(keys) => customers::find(tx, act.program.id, &keys).await?.is_some_and(|known| known.sales > 0),
@@ -291,7 +304,7 @@ impl Cause<'_> {
             provider_payments::bind(tx, act.program.id, self.provider, object, (click, &code), act.now).await?;
         }
         let names = objects.iter().map(|object| object.as_str()).collect::<Vec<_>>().join(" and ");
-        self.wake(tx, objects).await?;
+        self.wake(tx, objects, LATE_DAYS).await?;
         Ok(Outcome::done(format!("{words} {names} to {code}: what they pay is credited there."), None))
     }
 

@@ -208,20 +208,23 @@ pub async fn wait_for(
     .map(drop)
 }
 
-/// The events that wait for the object, which then do so no more.
+/// The events from `since` on that wait for the object, which then do so no more.
 pub async fn awaiting(
     tx: &mut Tx,
     program: ProgramId,
     provider: Provider,
     object: &str,
+    since: ProviderEventId,
 ) -> Result<Vec<ProviderEventId>, Error> {
     let rows = fetch_all!(
         (ProviderEventId,),
         tx,
-        "DELETE FROM provider_waiting WHERE program_id = $1 AND provider = $2 AND object = $3 RETURNING event_id",
+        "DELETE FROM provider_waiting WHERE program_id = $1 AND provider = $2 AND object = $3 AND event_id >= $4
+         RETURNING event_id",
         program,
         provider,
-        object
+        object,
+        since
     )?;
     let mut ids: Vec<_> = rows.into_iter().map(|(id,)| id).collect();
     ids.sort_unstable();

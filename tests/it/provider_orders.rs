@@ -194,7 +194,8 @@ async fn told(provider: Provider, all: &[(&str, usize)], chance: &mut Chance) ->
     site.affiliate("ADA").await;
     let payments = Payments::connect(&site, provider).await;
     for (place, (name, number)) in all.iter().enumerate() {
-        let body = payload(provider, name, *number);
+        // Each number is somebody else: a buyer who is known by the address is somebody's from then on only.
+        let body = payload(provider, name, *number).replace("ada.buyer@", &format!("buyer{number}@"));
         payments.tell_text(&format!("msg_{name}_{number}_{place}"), &body).await;
         if chance.below(4) == 0 {
             payments.work_off().await;
