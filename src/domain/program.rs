@@ -97,7 +97,8 @@ pub struct Difference {
     pub after: String,
 }
 
-fn hold(days: i64) -> String {
+/// A hold in words.
+pub fn hold(days: i64) -> String {
     match days {
         0 => "none".into(),
         1 => "1 day".into(),

@@ -14,6 +14,7 @@ use crate::{
         email::Email,
         id::AffiliateId,
         message::Kind,
+        money::Money,
         rules::Scope,
         standing::{BlockedAs, Facts, Move, Standing},
         time::Time,
@@ -121,6 +122,8 @@ pub struct Edit {
     pub payment_method: Option<Option<PaymentMethod>>,
     pub payment_details: Option<Option<String>>,
     pub custom_fields: Option<String>,
+    /// The least that is paid out to them, in the program's currency.
+    pub minimum: Option<Option<Money>>,
 }
 
 /// # Errors
@@ -153,6 +156,9 @@ pub async fn edit(tx: &mut Tx, act: &Act, id: AffiliateId, edit: Edit) -> Result
         }
     }
     after.custom_fields = edit.custom_fields.unwrap_or(after.custom_fields);
+    if let Some(minimum) = edit.minimum {
+        after.minimum_minor = minimum.map(|minimum| minimum.minor);
+    }
     let code = edit.code.map(Code::into_string).or_else(|| before_code.clone());
     if after == before && code == before_code {
         return Ok(());
@@ -179,7 +185,7 @@ pub async fn edit(tx: &mut Tx, act: &Act, id: AffiliateId, edit: Edit) -> Result
     if was_paid != is_paid && before.sealed_details.is_some() && matches!(act.actor, Actor::Account(_)) {
         payouts::details_changed(tx, id, act.now).await?;
     }
-    let (before, after) = (audited(&before, before_code.as_deref()), audited(&after, code.as_deref()));
+    let (before, after) = (audited(act, &before, before_code.as_deref()), audited(act, &after, code.as_deref()));
     let change = Change { before: Some(&before), after: Some(&after), reason: None };
     let row = act.deed(tx, "affiliate.changed", id, change).await?;
     if let Some(to) = told {
@@ -278,7 +284,7 @@ pub async fn change_standing(
 }
 
 /// What the audit log says of an affiliate: that payment details changed, not what they are.
-fn audited(affiliate: &affiliates::Editable, code: Option<&str>) -> String {
+fn audited(act: &Act, affiliate: &affiliates::Editable, code: Option<&str>) -> String {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Audited<'a> {
@@ -288,6 +294,8 @@ fn audited(affiliate: &affiliates::Editable, code: Option<&str>) -> String {
         referral_code: Option<&'a str>,
         payment_method: Option<PaymentMethod>,
         has_payment_details: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        minimum: Option<String>,
     }
     let audited = Audited {
         name: &affiliate.name,
@@ -296,6 +304,7 @@ fn audited(affiliate: &affiliates::Editable, code: Option<&str>) -> String {
         referral_code: code,
         payment_method: affiliate.payment_method,
         has_payment_details: affiliate.sealed_details.is_some(),
+        minimum: affiliate.minimum_minor.map(|minor| act.program.currency.of(minor).to_string()),
     };
     serde_json::to_string(&audited).unwrap_or_default()
 }

@@ -23,7 +23,7 @@ use crate::{
         conversions::{self, Conversion, NewConversion},
         coupons,
         customers::{self, Keys, Known},
-        ledger, links, rates, totals,
+        groups, ledger, links, rates, totals,
         volume::{self, Hold},
     },
 };
@@ -74,6 +74,7 @@ pub struct New {
     /// What holds its commission for review.
     pub signals: Vec<Signal>,
     earning: Earning,
+    payable_at: Time,
     customer: Option<Known>,
     /// Whose click decided.
     link: Option<LinkId>,
@@ -118,7 +119,8 @@ async fn weigh(tx: &mut Tx, act: &Act, sale: &Sale, hold: Hold) -> Result<Decide
     };
     // A customer who is named and not known yet has bought nothing.
     let buys = Buyer { is_named: keys.is_some(), known: customer };
-    let Priced { customer, is_repeat, earning } = price(tx, act, sale, &credit.to, buys, (at, hold)).await?;
+    let Priced { customer, is_repeat, earning, payable_at } =
+        price(tx, act, sale, &credit.to, buys, (at, hold)).await?;
     let has_account = credit.to.own.account_email.is_some();
     let conversion = Conversion {
         id,
@@ -134,7 +136,7 @@ async fn weigh(tx: &mut Tx, act: &Act, sale: &Sale, hold: Hold) -> Result<Decide
         created_at: at,
     };
     let link = seen.filter(|_| credit.by == By::Click).and_then(|seen| seen.link_id);
-    Ok(Decided::New(Box::new(New { conversion, signals, earning, customer, link, is_repeat, has_account })))
+    Ok(Decided::New(Box::new(New { conversion, signals, earning, payable_at, customer, link, is_repeat, has_account })))
 }
 
 /// Who buys, as far as anything is known of them.
@@ -148,6 +150,8 @@ pub(super) struct Priced {
     pub customer: Option<Known>,
     pub is_repeat: bool,
     pub earning: Earning,
+    /// When the hold ends: that of the affiliate's group, else the program's.
+    pub payable_at: Time,
 }
 
 /// What the sale of that moment earns the affiliate.
@@ -180,7 +184,12 @@ pub(super) async fn price(
     };
     let rates = rules::Rates { program: act.program.rate, own: &own, caps: act.program.caps };
     let (is_repeat, earning) = (facts.is_repeat(), rules::earn(rates, &act.program.rules, facts));
-    Ok(Priced { customer, is_repeat, earning })
+    let group_holds = match to.group {
+        Some(group) => groups::hold_days(tx, group).await?,
+        None => None,
+    };
+    let payable_at = at.plus_days(group_holds.unwrap_or(act.program.hold_days));
+    Ok(Priced { customer, is_repeat, earning, payable_at })
 }
 
 fn buyer(known: &Known) -> rules::Customer {
@@ -271,7 +280,7 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
     if let Some(keys) = &keys {
         customers::lock(tx, act.program.id, keys).await?;
     }
-    let New { conversion, signals, earning, customer, link, is_repeat, has_account } =
+    let New { conversion, signals, earning, payable_at, customer, link, is_repeat, has_account } =
         match weigh(tx, act, &sale, Hold::Fast).await? {
             Decided::Known(known) => return Ok((known, false)),
             Decided::New(new) => *new,
@@ -299,7 +308,7 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
         let known = known.ok_or(Refusal::NotFound("conversion"))?;
         return same_again(tx, act, &sale, known).await.map(|known| (known, false));
     }
-    let commission = earn(tx, act, &row.conversion, &earning, &signals).await?;
+    let commission = earn(tx, act, &row.conversion, (&earning, payable_at), &signals).await?;
     if let Some(link) = link {
         links::count_sale(tx, link).await?;
     }
@@ -339,7 +348,7 @@ pub(super) async fn earn(
     tx: &mut Tx,
     act: &Act,
     sale: &Conversion,
-    earning: &Earning,
+    (earning, payable_at): (&Earning, Time),
     signals: &[Signal],
 ) -> Result<CommissionId, Refusal> {
     let commission = NewCommission {
@@ -353,7 +362,7 @@ pub(super) async fn earn(
         status: Status::Pending,
         refund: None,
         reason: None,
-        payable_at: sale.created_at.plus_days(act.program.hold_days),
+        payable_at,
         explanation: earning.explanation(),
         held_for: signals::written(signals),
     };

@@ -4,6 +4,8 @@ use super::{Act, Change, Refusal, announcements};
 use crate::{
     domain::{
         id::{AffiliateId, GroupId, ProgramId},
+        money::Money,
+        program::{self, Difference},
         rules::{Rule, Scope},
     },
     store::{
@@ -15,6 +17,8 @@ use crate::{
 
 /// The most groups of a program: a page and a choice show all of them.
 pub const MOST: usize = 200;
+
+const AS_PROGRAM: &str = "the program’s";
 
 fn taken() -> Refusal {
     Refusal::field("name", "is already a group’s")
@@ -34,24 +38,52 @@ pub async fn create(tx: &mut Tx, act: &Act, name: &str) -> Result<GroupId, Refus
     Ok(id)
 }
 
+/// What a group is called, and the terms of its own; the program's where there are none.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    pub name: String,
+    pub hold_days: Option<i64>,
+    /// The least that is paid out, in the program's currency.
+    pub minimum: Option<Money>,
+}
+
+/// Changes a group; commissions that are there keep the day on which they can be paid.
+///
 /// # Errors
 /// When there is no such group, or another has the name.
-pub async fn rename(tx: &mut Tx, act: &Act, id: GroupId, name: &str) -> Result<(), Refusal> {
+pub async fn change(tx: &mut Tx, act: &Act, id: GroupId, terms: Terms) -> Result<Vec<Difference>, Refusal> {
     let program = act.program.id;
     let before = groups::lock(tx, program, id).await?.ok_or(Refusal::NotFound("group"))?;
-    if before.name == name {
-        return Ok(());
+    let minimum_minor = terms.minimum.map(|minimum| minimum.minor);
+    let after = Group { name: terms.name, hold_days: terms.hold_days, minimum_minor, ..before.clone() };
+    let differences = differences(act, &before, &after);
+    if differences.is_empty() {
+        return Ok(differences);
     }
-    let key = name.to_lowercase();
+    let key = after.name.to_lowercase();
     if groups::of(tx, program).await?.iter().any(|other| other.id != id && other.name.to_lowercase() == key) {
         return Err(taken());
     }
-    groups::rename(tx, id, name).await.map_err(|error| {
+    groups::update(tx, &after).await.map_err(|error| {
         // Somebody took it at this moment.
         if error.is_unique_violation() { taken() } else { error.into() }
     })?;
-    let change = Change { before: Some(&before.name), after: Some(name), reason: None };
-    Ok(act.audit(tx, "group.renamed", id, change).await?)
+    let (before, after) = Difference::in_words(&differences);
+    let change = Change { before: Some(&before), after: Some(&after), reason: None };
+    act.audit(tx, "group.changed", id, change).await?;
+    Ok(differences)
+}
+
+fn differences(act: &Act, before: &Group, after: &Group) -> Vec<Difference> {
+    let words = |group: &Group| {
+        let minimum = group.minimum_minor.map(|minor| act.program.currency.of(minor).to_string());
+        [
+            ("Name", group.name.clone()),
+            ("Hold", group.hold_days.map_or(AS_PROGRAM.into(), program::hold)),
+            ("Minimum", minimum.unwrap_or(AS_PROGRAM.into())),
+        ]
+    };
+    Difference::between(words(before), words(after))
 }
 
 /// Archives the group, so that nobody can be put into it, or takes that back.

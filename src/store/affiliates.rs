@@ -33,6 +33,8 @@ row! {
         /// Sealed.
         pub sealed_details: Option<String>,
         pub custom_fields: String,
+        /// The least that is paid out to them, in minor units, where it is their own.
+        pub minimum_minor: Option<i64>,
     }
 }
 
@@ -131,7 +133,7 @@ pub async fn details(tx: &mut Tx, program: ProgramId, id: AffiliateId) -> Result
     fetch_optional!(
         Details,
         tx,
-        "SELECT c.code AS referral_code, a.payment_method, a.payment_details AS sealed_details, a.custom_fields
+        "SELECT c.code AS referral_code, a.payment_method, a.payment_details AS sealed_details, a.custom_fields, a.minimum_minor
          FROM affiliates a JOIN codes c ON c.affiliate_id = a.id AND c.is_current
          WHERE a.id = $1 AND a.program_id = $2",
         id,
@@ -153,6 +155,8 @@ row! {
         pub custom_fields: String,
         pub blocked_as: Option<BlockedAs>,
         pub status_reason: Option<String>,
+        /// The least that is paid out to them, in minor units; their group's or the program's where there is none.
+        pub minimum_minor: Option<i64>,
     }
 }
 
@@ -163,7 +167,7 @@ pub async fn lock(tx: &mut Tx, program: ProgramId, id: AffiliateId) -> Result<Op
         Editable,
         tx,
         "UPDATE affiliates SET updated_at = updated_at WHERE id = $1 AND program_id = $2
-         RETURNING name, email, email_key, status, payment_method, payment_details AS sealed_details, custom_fields, blocked_as, status_reason",
+         RETURNING name, email, email_key, status, payment_method, payment_details AS sealed_details, custom_fields, blocked_as, status_reason, minimum_minor",
         id,
         program
     )
@@ -175,7 +179,7 @@ pub async fn update(tx: &mut Tx, id: AffiliateId, edit: &Editable, now: Time) ->
     execute!(
         tx,
         "UPDATE affiliates SET name = $2, email = $3, email_key = $4, status = $5, payment_method = $6,
-           payment_details = $7, custom_fields = $8, updated_at = $9, blocked_as = $10, status_reason = $11 WHERE id = $1",
+           payment_details = $7, custom_fields = $8, updated_at = $9, blocked_as = $10, status_reason = $11, minimum_minor = $12 WHERE id = $1",
         id,
         &edit.name,
         &edit.email,
@@ -186,7 +190,8 @@ pub async fn update(tx: &mut Tx, id: AffiliateId, edit: &Editable, now: Time) ->
         &edit.custom_fields,
         now,
         edit.blocked_as,
-        &edit.status_reason
+        &edit.status_reason,
+        edit.minimum_minor
     )
     .map(drop)
 }

@@ -13,13 +13,17 @@ row! {
         pub name: String,
         /// How many affiliates are in it.
         pub members: i64,
+        /// Terms of its own, which come before the program's: days of hold, and the least that is paid out, in minor
+        /// units.
+        pub hold_days: Option<i64>,
+        pub minimum_minor: Option<i64>,
         pub archived_at: Option<Time>,
     }
 }
 
 macro_rules! group {
     ($rest:literal) => {
-        concat!("SELECT id, name, members, archived_at FROM affiliate_groups ", $rest)
+        concat!("SELECT id, name, members, hold_days, minimum_minor, archived_at FROM affiliate_groups ", $rest)
     };
 }
 
@@ -34,7 +38,7 @@ pub async fn lock(tx: &mut Tx, program: ProgramId, id: GroupId) -> Result<Option
         Group,
         tx,
         "UPDATE affiliate_groups SET members = members WHERE id = $1 AND program_id = $2
-         RETURNING id, name, members, archived_at",
+         RETURNING id, name, members, hold_days, minimum_minor, archived_at",
         id,
         program
     )
@@ -55,11 +59,31 @@ pub async fn create(tx: &mut Tx, id: GroupId, program: ProgramId, name: &str) ->
     Ok(made == 1)
 }
 
+/// Stores its name and terms.
+///
 /// # Errors
 /// A unique violation where another one has the name.
-pub async fn rename(tx: &mut Tx, id: GroupId, name: &str) -> Result<(), Error> {
-    const TEXT: &str = "UPDATE affiliate_groups SET name = $2, name_key = $3 WHERE id = $1";
-    execute!(tx, TEXT, id, name, name.to_lowercase()).map(drop)
+pub async fn update(tx: &mut Tx, group: &Group) -> Result<(), Error> {
+    execute!(
+        tx,
+        "UPDATE affiliate_groups SET name = $2, name_key = $3, hold_days = $4, minimum_minor = $5 WHERE id = $1",
+        group.id,
+        &group.name,
+        group.name.to_lowercase(),
+        group.hold_days,
+        group.minimum_minor
+    )
+    .map(drop)
+}
+
+pub async fn by_id(tx: &mut Tx, program: ProgramId, id: GroupId) -> Result<Option<Group>, Error> {
+    fetch_optional!(Group, tx, group!("WHERE id = $1 AND program_id = $2"), id, program)
+}
+
+/// The days of hold of the group's own.
+pub async fn hold_days(tx: &mut Tx, id: GroupId) -> Result<Option<i64>, Error> {
+    let row = fetch_optional!((Option<i64>,), tx, "SELECT hold_days FROM affiliate_groups WHERE id = $1", id)?;
+    Ok(row.and_then(|(days,)| days))
 }
 
 pub async fn set_archived(tx: &mut Tx, id: GroupId, at: Option<Time>) -> Result<(), Error> {

@@ -43,6 +43,7 @@ pub const ALL: &[Migration] = migrations![
     17 "0017_imports",
     18 "0018_tax",
     19 "0019_link_counts",
+    20 "0020_group_terms",
 ];
 
 row! {

@@ -104,6 +104,7 @@ row! {
         /// Sealed.
         pub sealed_details: Option<String>,
         pub details_changed_at: Option<Time>,
+        /// Their own, else their group's.
         pub minimum_minor: Option<i64>,
         pub commission_count: i64,
         /// What was payable at the last payout already.
@@ -134,7 +135,7 @@ pub async fn candidates(
         tx,
         concat!(
             "SELECT o.affiliate_id, a.name, a.email, a.payment_method AS method, a.payment_details AS sealed_details,
-                a.payment_changed_at AS details_changed_at, a.minimum_minor, o.commission_count, o.opening_minor,
+                a.payment_changed_at AS details_changed_at, COALESCE(a.minimum_minor, g.minimum_minor) AS minimum_minor, o.commission_count, o.opening_minor,
                 o.earned_minor, o.reversed_minor
          FROM (SELECT c.affiliate_id, COUNT(*) AS commission_count,
                  CAST(SUM(CASE WHEN c.payable_at <= $2 THEN c.amount_minor ELSE 0 END) AS BIGINT) AS opening_minor,
@@ -144,7 +145,7 @@ pub async fn candidates(
                WHERE c.program_id = $1 AND c.affiliate_id > $4 AND ",
             payable!("c.", "$3"),
             " GROUP BY c.affiliate_id ORDER BY c.affiliate_id LIMIT $5) o
-             JOIN affiliates a ON a.id = o.affiliate_id ORDER BY o.affiliate_id"
+             JOIN affiliates a ON a.id = o.affiliate_id LEFT JOIN affiliate_groups g ON g.id = a.group_id ORDER BY o.affiliate_id"
         ),
         program,
         since,
@@ -354,6 +355,7 @@ row! {
     /// What of an affiliate decides about their payouts.
     #[derive(Debug, Clone, Copy)]
     pub struct Terms {
+        /// Their own, else their group's.
         pub minimum_minor: Option<i64>,
         pub payment_changed_at: Option<Time>,
         /// Since when they have been asking to be paid.
@@ -365,7 +367,8 @@ pub async fn terms(tx: &mut Tx, affiliate: AffiliateId) -> Result<Terms, Error> 
     fetch_one!(
         Terms,
         tx,
-        "SELECT minimum_minor, payment_changed_at, payout_requested_at FROM affiliates WHERE id = $1",
+        "SELECT COALESCE(a.minimum_minor, g.minimum_minor) AS minimum_minor, a.payment_changed_at, a.payout_requested_at
+         FROM affiliates a LEFT JOIN affiliate_groups g ON g.id = a.group_id WHERE a.id = $1",
         affiliate
     )
 }

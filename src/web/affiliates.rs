@@ -243,6 +243,8 @@ impl FromFields for Edit {
             payment_details: cleared(fields, "paymentDetails", payment_details),
             custom_fields: cleared(fields, "customFields", custom_fields(fields)?)
                 .map(|given| given.unwrap_or_else(|| "{}".into())),
+            // The reference's affiliates have none: it is the portal's to set.
+            minimum: None,
         })
     }
 }

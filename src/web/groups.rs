@@ -18,17 +18,27 @@ use crate::{
     domain::{
         Issue,
         id::{self, GroupId},
+        money::Money,
+        payout,
+        program::{Difference, hold},
         rules::{Rule, Scope},
         text,
     },
     flows::{Refusal, groups as flow},
-    store::groups::{self as stored, Group},
+    store::{
+        Tx,
+        groups::{self as stored, Group},
+        payouts,
+    },
 };
 
 /// A group, and the names of the rules that are for it now.
 struct Line {
     group: Group,
     rules: Vec<String>,
+    /// Terms of its own in words, empty where it has none.
+    hold: String,
+    minimum: Option<Money>,
 }
 
 #[derive(Template)]
@@ -46,7 +56,12 @@ async fn page(me: &Configures, app: &App, form: Form) -> Result<Index, Failure> 
     let (archived, used): (Vec<_>, Vec<_>) = all.into_iter().partition(|group| group.archived_at.is_some());
     let line = |group: Group| {
         let is_its = |rule: &&Rule| rule.scope == Scope::Group(group.id) && rule.is_in_force(now);
-        Line { rules: me.program.rules.iter().filter(is_its).map(|rule| rule.name.clone()).collect(), group }
+        Line {
+            rules: me.program.rules.iter().filter(is_its).map(|rule| rule.name.clone()).collect(),
+            hold: group.hold_days.map(hold).unwrap_or_default(),
+            minimum: group.minimum_minor.map(|minor| me.program.currency.of(minor)),
+            group,
+        }
     };
     let groups = used.into_iter().map(line).collect();
     Ok(Index { slug: me.program.slug.clone(), groups, archived, form })
@@ -81,22 +96,64 @@ pub async fn create(me: Configures, State(app): State<App>, mut form: Form) -> R
     Ok(Reply::invalid(page(&me, &app, form).await?))
 }
 
+#[derive(Template)]
+#[template(path = "merchant/group.html")]
+struct Edit {
+    slug: String,
+    group: Group,
+    hold_hint: String,
+    minimum_hint: String,
+    form: Form,
+}
+
+async fn edited(tx: &mut Tx, me: &Configures, group: Group, form: Form) -> Result<Edit, Failure> {
+    let minimum = payouts::settings(tx, me.program.id).await?.minimum;
+    let hold_hint = format!(
+        "For so long after a sale its commission cannot be paid; what is there keeps its day. Empty: the program’s, {}.",
+        hold(me.program.hold_days)
+    );
+    let currency = me.program.currency;
+    let minimum_hint = format!(
+        "Less than that waits until it is more. Empty: the program’s, {}\u{a0}{}.",
+        currency.code(),
+        currency.of(minimum)
+    );
+    Ok(Edit { slug: me.program.slug.clone(), group, hold_hint, minimum_hint, form })
+}
+
+/// `GET /m/{program}/groups/{id}`
+pub async fn show(me: Configures, State(app): State<App>, PathId(id): PathId<id::Group>) -> Result<Reply, Failure> {
+    let mut tx = app.db.read().await?;
+    let group = stored::by_id(&mut tx, me.program.id, id).await?.ok_or_else(|| Failure::not_found("group"))?;
+    let minimum = group.minimum_minor.map(|minor| me.program.currency.of(minor).to_string());
+    let form = Form::of(&[
+        ("name", &group.name),
+        ("hold_days", &group.hold_days.map(|days| days.to_string()).unwrap_or_default()),
+        ("minimum", &minimum.unwrap_or_default()),
+    ]);
+    Ok(Reply::page(edited(&mut tx, &me, group, form).await?))
+}
+
 /// `POST /m/{program}/groups/{id}`
-pub async fn rename(
+pub async fn change(
     me: Configures,
     State(app): State<App>,
     PathId(id): PathId<id::Group>,
     mut form: Form,
 ) -> Result<Reply, Failure> {
-    if let Some(name) = name(&mut form, "name") {
-        let (act, told) = (me.act(&app), format!("The group is called “{name}” now."));
-        let done = app.db.write(move |tx| Box::pin(async move { flow::rename(tx, &act, id, &name).await })).await;
-        match done {
-            Ok(()) => return Ok(Reply::done(path(&me), Notice::done(told))),
+    let group = stored::by_id(&mut *app.db.read().await?, me.program.id, id).await?;
+    let group = group.ok_or_else(|| Failure::not_found("group"))?;
+    let name = name(&mut form, "name");
+    let hold_days = form.read_filled("hold_days", payout::hold_days);
+    let minimum = form.read_filled("minimum", |text| me.program.currency.amount(text));
+    if let (Some(name), true) = (name, form.is_good()) {
+        let (act, terms) = (me.act(&app), flow::Terms { name, hold_days, minimum });
+        match app.db.write(move |tx| Box::pin(async move { flow::change(tx, &act, id, terms).await })).await {
+            Ok(changed) => return Ok(Reply::done(path(&me), Notice::done(Difference::told(&changed)))),
             Err(refusal) => form.refused(refusal)?,
         }
     }
-    Ok(Reply::invalid(page(&me, &app, form).await?))
+    Ok(Reply::invalid(edited(&mut *app.db.read().await?, &me, group, form).await?))
 }
 
 async fn set_archived(me: Configures, app: App, id: GroupId, is_archived: bool) -> Result<Reply, Failure> {

@@ -189,7 +189,7 @@ pages! {
         .route("/settings", get(settings::index))
         .route("/rules", get(rules::index).post(rules::create))
         .route("/groups", get(groups::index).post(groups::create))
-        .route("/groups/{id}", post(groups::rename))
+        .route("/groups/{id}", get(groups::show).post(groups::change))
         .route("/groups/{id}/archive", post(groups::archive))
         .route("/groups/{id}/restore", post(groups::restore))
         .route("/rules/{id}/end", post(rules::end))

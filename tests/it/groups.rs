@@ -166,3 +166,82 @@ async fn two_who_move_the_same_affiliates_at_once_leave_the_counts_right() {
     }
     site.check_ledger().await;
 }
+
+/// Who a payout would leave out, and why.
+async fn left_out(site: &Site) -> Vec<(String, String)> {
+    let seen = site.api.post("/payouts?dryRun=true", &json!({})).await;
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let left = seen.data()["leftOut"].as_array().unwrap().iter();
+    left.map(|left| (text(&left["affiliateId"]), text(&left["reason"]))).collect()
+}
+
+#[tokio::test]
+async fn a_groups_own_terms_come_before_the_programs_and_an_affiliates_own_before_those() {
+    let (site, browser) = open().await;
+    let gold = group(&site, &browser, "Gold").await;
+    let mut ids = Vec::new();
+    for code in ["ann", "ben"] {
+        let id = site.affiliate(code).await;
+        let by = json!({ "paymentMethod": "paypal", "paymentDetails": format!("{code}@example.com") });
+        assert_eq!(site.api.patch(&format!("/affiliates/{id}"), &by).await.status, 200);
+        ids.push(id);
+    }
+    let [ann, ben] = ids.as_slice() else { panic!("two affiliates") };
+    browser.post("/m/acme/affiliates/group", &[("group", &gold), ("id", ann)]).await;
+
+    let terms = format!("/m/acme/groups/{gold}");
+    let shown = browser.get(&terms).await;
+    assert!(texts(&shown, ".hint").join(" ").contains("the program’s, none"), "{shown:?}");
+    for (field, wrong, said) in
+        [("hold_days", "366", "0 to 365"), ("hold_days", "-1", "0 to 365"), ("minimum", "1.001", "2 decimals")]
+    {
+        let refused = browser.post(&terms, &[("name", "Gold"), (field, wrong)]).await;
+        assert_eq!(refused.status, 422, "{field} {wrong}");
+        assert!(texts(&refused, ".issue").concat().contains(said), "{:?}", texts(&refused, ".issue"));
+    }
+    let saved = browser.post(&terms, &[("name", "Gold"), ("hold_days", "30"), ("minimum", "50")]).await;
+    assert_eq!(saved.status, 303);
+    let page = browser.get("/m/acme/groups").await;
+    let told = texts(&page, "#notice p").concat();
+    assert!(told.contains("Hold: the program’s → 30 days; Minimum: the program’s → 50.00"), "{told}");
+    assert_eq!(texts(&page, "tbody td[data-label=Hold]"), ["30 days"]);
+
+    for (code, id) in [("ann", ann), ("ben", ben)] {
+        assert_eq!(site.api.sale(code, "100.00", code).await.status, 201);
+        let commission = site.api.newest_commission(id).await;
+        assert_eq!(site.api.decide(&commission, "approved").await.status, 200);
+    }
+    let payable = async |id: &str| {
+        let balance = site.api.get(&format!("/affiliates/{id}/balance")).await;
+        balance.data()["balance"]["payable"].to_string()
+    };
+    assert_eq!((payable(ann).await.as_str(), payable(ben).await.as_str()), ("0.0", "20.0"));
+    site.advance_seconds(30 * 86_400);
+    browser.sign_in("mara@example.com", PASSWORD).await;
+    assert_eq!(payable(ann).await, "20.0");
+    assert_eq!(left_out(&site).await, [(ann.clone(), "below the minimum".to_owned())]);
+
+    let edit = format!("/m/acme/affiliates/{ann}/edit");
+    let hints = texts(&browser.get(&edit).await, ".hint").concat();
+    assert!(hints.contains("the group’s, USD 50.00"), "{hints}");
+    let fields = [
+        ("name", "ann"),
+        ("email", "ann@example.com"),
+        ("referralCode", "ann"),
+        ("paymentMethod", "paypal"),
+        ("paymentDetails", "ann@example.com"),
+    ];
+    let save = async |minimum: &str| browser.post(&edit, &[&fields[..], &[("minimum", minimum)]].concat()).await.status;
+    assert_eq!(save("x").await, 422);
+    assert_eq!(save("20").await, 303);
+    assert_eq!(left_out(&site).await, []);
+    assert_eq!(save("20.01").await, 303);
+    assert_eq!(left_out(&site).await.len(), 1);
+    // Nothing of the affiliate's and the group's own: the program's again.
+    assert_eq!(save("").await, 303);
+    assert_eq!(browser.post(&terms, &[("name", "Gold")]).await.status, 303);
+    assert_eq!(left_out(&site).await, []);
+    let told = "SELECT COUNT(*) FROM audit_log WHERE action = 'group.changed'";
+    assert_eq!(site.database.number(told).await, 2);
+    site.check_ledger().await;
+}

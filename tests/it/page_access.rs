@@ -9,8 +9,9 @@ use offshoot::{
         role::Role,
     },
     flows::{
-        Refusal,
+        Actor, Refusal,
         accounts::{self, NewAccount},
+        groups,
     },
     password,
     store::{self, claims},
@@ -90,9 +91,10 @@ const TABLE: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/rules", [422, 422, 404, 404, 404]),
     ("GET", "/groups", [200, 200, 404, 404, 404]),
     ("POST", "/groups", [422, 422, 404, 404, 404]),
+    ("GET", "/groups/{id}", [200, 200, 404, 404, 404]),
     ("POST", "/groups/{id}", [422, 422, 404, 404, 404]),
-    ("POST", "/groups/{id}/archive", [404, 404, 404, 404, 404]),
-    ("POST", "/groups/{id}/restore", [404, 404, 404, 404, 404]),
+    ("POST", "/groups/{id}/archive", [303, 303, 404, 404, 404]),
+    ("POST", "/groups/{id}/restore", [303, 303, 404, 404, 404]),
     ("POST", "/affiliates/group", [400, 400, 404, 404, 404]),
     ("POST", "/rules/{id}/end", [404, 404, 404, 404, 404]),
     ("GET", "/settings/{part}", [200, 200, 404, 404, 404]),
@@ -158,7 +160,7 @@ async fn id(site: &Site, path: &str) -> String {
         }
         Some("claims") => claim(site).await,
         Some("coupons") => "coup_0000000000000".to_owned(),
-        Some("groups") => "grp_0000000000000".to_owned(),
+        Some("groups") => group(site).await,
         Some("imports") => "imp_0000000000000".to_owned(),
         Some("invitations") => "ainv_0000000000000".to_owned(),
         Some("keys") => "key_0000000000000".to_owned(),
@@ -180,6 +182,13 @@ async fn id(site: &Site, path: &str) -> String {
 }
 
 /// A new claim's id.
+async fn group(site: &Site) -> String {
+    let act = site.app.act(site.program.clone(), Actor::CommandLine);
+    let name = format!("Group {}", site.database.number("SELECT COUNT(*) FROM affiliate_groups").await);
+    let made = site.app.db.write(move |tx| Box::pin(async move { groups::create(tx, &act, &name).await }));
+    made.await.unwrap().to_string()
+}
+
 async fn claim(site: &Site) -> String {
     let affiliate = AffiliateId::parse(&earner(site).await).unwrap();
     let (id, program) = (site.app.ids.next(site.app.clock.now()), site.program.id);

@@ -153,6 +153,7 @@ const PAGES: &[(&str, &str, Who, &[Data])] = &[
     ("site", "/m/acme/site", Merchant, &[Typical]),
     ("site-check", "/m/acme/site/check", Merchant, &[Typical]),
     ("groups", "/m/acme/groups", Merchant, ALWAYS),
+    ("group", "/m/acme/groups/{group}", Merchant, FULL),
     ("groups-wrong", "/m/acme/groups > Make group", Merchant, &[Typical]),
     ("affiliates-of-a-group", "/m/acme/affiliates?status=all&group={group}", Merchant, FULL),
     ("rules", "/m/acme/rules", Merchant, ALWAYS),

@@ -282,7 +282,7 @@ async fn record(
         None => None,
     };
     let buys = Buyer { is_named: keys.is_some(), known };
-    let Priced { customer: known, is_repeat, earning } =
+    let Priced { customer: known, is_repeat, earning, payable_at } =
         flow::price(tx, &then, &sale, &to, buys, (at, Hold::Fast)).await?;
     let earning = row.commission.map_or(earning, |amount| as_given(row, amount, act, import));
     let conversion = Conversion {
@@ -335,7 +335,7 @@ async fn record(
         return Err(Refusal::field("orderId", "is being recorded at this moment"));
     }
     stored::brought(tx, import.id, id).await?;
-    let commission = flow::earn(tx, &then, &new.conversion, &earning, &signals).await?;
+    let commission = flow::earn(tx, &then, &new.conversion, (&earning, payable_at), &signals).await?;
     let found = commissions::by_id(tx, act.program.id, commission).await?.ok_or(Refusal::NotFound("commission"))?;
     settle(tx, &then, import, (row, &found), past).await
 }

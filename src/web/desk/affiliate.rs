@@ -12,7 +12,7 @@ use crate::{
         code::Code,
         email::Email,
         id::{self, AffiliateId, GroupId, Id},
-        money::Rate,
+        money::{Money, Rate},
         period::Period,
         program::Program,
         role::Permission,
@@ -24,9 +24,10 @@ use crate::{
         payment_details,
     },
     store::{
-        self, audit,
+        self, Tx, audit,
         coupons::{self, Coupon},
         groups::{self, Group},
+        payouts,
         queue::{self, Filter, Only, Sums},
         roster::{self, Customer, Note},
         volume::{self, Hold},
@@ -80,6 +81,8 @@ pub(super) struct Show {
     sums: Sums,
     has_account: bool,
     payment_details: Option<String>,
+    /// The least that is paid out to them, where it is their own.
+    minimum: Option<Money>,
     commissions: Vec<Commission>,
     links: Vec<Link>,
     coupons: Vec<Coupon>,
@@ -189,6 +192,7 @@ pub(super) async fn page(
         sums: queue::sums(&mut tx, program, Some(id)).await?,
         has_account: roster::has_account(&mut tx, id).await?,
         payment_details: opened(app, id, details.sealed_details.as_deref())?,
+        minimum: details.minimum_minor.map(|minor| currency.of(minor)),
         commissions: Vec::new(),
         links: Vec::new(),
         coupons: Vec::new(),
@@ -256,7 +260,29 @@ struct EditPage {
     slug: String,
     id: AffiliateId,
     name: String,
+    minimum_hint: String,
     form: Form,
+}
+
+impl EditPage {
+    async fn of(
+        tx: &mut Tx,
+        me: &ManagesAffiliates,
+        id: AffiliateId,
+        name: String,
+        form: Form,
+    ) -> Result<Self, Failure> {
+        let program = payouts::settings(tx, me.program.id).await?.minimum;
+        let group = groups::of_affiliate(tx, id).await?.and_then(|group| group.minimum_minor);
+        let whose = if group.is_some() { "group" } else { "program" };
+        let currency = me.program.currency;
+        let minimum_hint = format!(
+            "Less than that waits until it is more. Empty: the {whose}’s, {}\u{a0}{}.",
+            currency.code(),
+            currency.of(group.unwrap_or(program))
+        );
+        Ok(Self { slug: me.program.slug.clone(), id, name, minimum_hint, form })
+    }
 }
 
 fn opened(app: &App, id: AffiliateId, sealed: Option<&str>) -> Result<Option<String>, Failure> {
@@ -278,8 +304,9 @@ pub async fn edit(
         ("referralCode", &line.code),
         ("paymentMethod", line.payment_method.map_or("", PaymentMethod::as_str)),
         ("paymentDetails", &opened(&app, id, details.sealed_details.as_deref())?.unwrap_or_default()),
+        ("minimum", &details.minimum_minor.map(|minor| me.program.currency.of(minor).to_string()).unwrap_or_default()),
     ]);
-    Ok(Reply::page(EditPage { slug: me.program.slug.clone(), id, name: line.name, form }))
+    Ok(Reply::page(EditPage::of(&mut tx, &me, id, line.name, form).await?))
 }
 
 pub async fn update(
@@ -296,9 +323,11 @@ pub async fn update(
     let code = form.read("referralCode", Code::parse);
     let method = form.read_filled("paymentMethod", PaymentMethod::parse);
     let details = form.read_filled("paymentDetails", |text| text::bounded(text, 1, 500).map(|()| text.to_owned()));
+    let minimum = form.read_filled("minimum", |text| me.program.currency.amount(text));
     if form.is_good() {
         let (payment_method, payment_details) = (Some(method), Some(details));
-        let edit = Edit { name, email, code, payment_method, payment_details, ..Edit::default() };
+        let edit =
+            Edit { name, email, code, payment_method, payment_details, minimum: Some(minimum), ..Edit::default() };
         let act = me.act(&app);
         let done = app.db.write(move |tx| Box::pin(async move { flow::edit(tx, &act, id, edit).await })).await;
         match done {
@@ -306,7 +335,8 @@ pub async fn update(
             Err(refusal) => form.refused(refusal)?,
         }
     }
-    Ok(Reply::invalid(EditPage { slug, id, name: line.name, form }))
+    let mut tx = app.db.read().await?;
+    Ok(Reply::invalid(EditPage::of(&mut tx, &me, id, line.name, form).await?))
 }
 
 /// Another rate for what they sell from a day on.

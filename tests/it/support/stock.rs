@@ -379,6 +379,10 @@ impl Stock {
         };
         done("/m/acme/groups", &[("name", &format!("{short} 2"))]).await;
         done(&format!("/m/acme/groups/{}/archive", newest().await), &[]).await;
+        let other = format!("{short} 4");
+        done("/m/acme/groups", &[("name", &other)]).await;
+        let terms = [("name", other.as_str()), ("hold_days", "365"), ("minimum", "1000000")];
+        done(&format!("/m/acme/groups/{}", newest().await), &terms).await;
         done("/m/acme/groups", &[("name", &short)]).await;
         let group = newest().await;
         done("/m/acme/affiliates/group", &[("group", &group), ("id", affiliate)]).await;
