@@ -133,6 +133,7 @@
       page: location.origin + location.pathname, from: document.referrer.split('?')[0], query,
       names: [...landed.keys()].join().slice(0, 999),
       click: named || (hasCode ? undefined : known),
+      had: known || undefined,
     })
     if (told.wait) return hold()
     if (asks) store('sessionStorage', { asked: 1 })

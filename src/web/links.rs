@@ -114,14 +114,19 @@ enum Counted {
     Nothing,
 }
 
-async fn click(app: &App, program: &Program, visit: Followed, landing: Option<String>) -> Counted {
+async fn click(app: &App, program: &Arc<Program>, visit: Followed, landing: Option<String>) -> Counted {
     let Ok(code) = Code::parse(&visit.code) else { return Counted::Nobodys };
     if !visit.is_click {
         return Counted::Nothing;
     }
     let (visitor, visit) = (visit.visitor, Visit { code, source_url: visit.source_url, landing });
-    match visits::count(app, program, &visitor, visit).await {
-        Ok(click) => click.map_or(Counted::Nobodys, Counted::Click),
+    let counting = async {
+        let Some(click) = visits::count(app, program, &visitor, visit).await? else { return Ok(Counted::Nobodys) };
+        let first = visits::first(app, program, visitor.cookie).await?;
+        Ok::<_, store::Error>(Counted::Click(first.unwrap_or(click)))
+    };
+    match counting.await {
+        Ok(counted) => counted,
         Err(error) => {
             tracing::warn!(%error, "a visitor went on without their click");
             Counted::Nothing

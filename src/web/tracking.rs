@@ -188,16 +188,19 @@ pub async fn click(State(app): State<App>, request: Request) -> Result<Response,
     }
     let query = query(fields.object("query")?.as_ref());
     let named = fields.text("click")?.and_then(|id| ClickId::parse(id).ok());
+    let had = fields.text("had")?.and_then(|id| ClickId::parse(id).ok());
     if let Some(click) = rehearsed(&app, &asked, &query, named).await? {
         let cookie = link_cookie::set(&app, &asked.program, click, asked.is_foreign);
         return Ok(answer(&asked, told(Some(click), false, true), cookie));
     }
-    let click = match good(&app, &asked, named).await? {
+    let followed = match visits::good(&app, &asked.program, named).await? {
         Some(click) => Some(click),
-        None => match visit(&app, &asked, &fields, &query).await? {
-            Some(click) => Some(click),
-            None => good(&app, &asked, asked.visitor.cookie).await?,
-        },
+        None => visit(&app, &asked, &fields, &query).await?,
+    };
+    let cookie = asked.visitor.cookie;
+    let click = match visits::first(&app, &asked.program, had.or(cookie)).await?.or(followed) {
+        Some(click) => Some(click),
+        None => visits::good(&app, &asked.program, cookie).await?,
     };
     if click.is_none() && is_yes(&fields, "lead") {
         asked.note(&app, Sign::StrayLead, "").await?;
@@ -220,14 +223,6 @@ fn query(object: Option<&Object<'_>>) -> Vec<(String, String)> {
         _ => None,
     };
     fields.iter().take(MOST_PARAMETERS).filter_map(pair).collect()
-}
-
-/// The click that the report names, if it is one of this program's that still counts.
-async fn good(app: &App, asked: &Asked, click: Option<ClickId>) -> Result<Option<ClickId>, Failure> {
-    let Some(click) = click else { return Ok(None) };
-    let act = app.act(Arc::clone(&asked.program), Actor::CommandLine);
-    let owner = leads::owner(&mut *app.db.read().await?, &act, click).await?;
-    Ok(owner.map(|_| click))
 }
 
 /// Counts the visit by the first of the program's parameters that names somebody.

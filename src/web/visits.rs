@@ -18,6 +18,7 @@ use crate::{
     app::App,
     domain::{
         affiliate::Status,
+        attribution::Touch,
         bucket::Bucket,
         code::Code,
         crawler,
@@ -25,6 +26,7 @@ use crate::{
         program::Program,
         time::Time,
     },
+    flows::{Actor, leads},
     store::{
         self,
         clicks::{self, NewClick, Outcome},
@@ -114,6 +116,25 @@ pub struct Visit {
     pub code: Code,
     pub source_url: Option<String>,
     pub landing: Option<String>,
+}
+
+/// The click, if it is one of the program's that a sale could still be credited by.
+///
+/// # Errors
+/// The database's.
+pub async fn good(app: &App, program: &Arc<Program>, click: Option<ClickId>) -> Result<Option<ClickId>, store::Error> {
+    let Some(click) = click else { return Ok(None) };
+    let act = app.act(Arc::clone(program), Actor::CommandLine);
+    let owner = leads::owner(&mut *app.db.read().await?, &act, click).await?;
+    Ok(owner.map(|_| click))
+}
+
+/// The click that a visitor has had, where it stays theirs whatever they follow next: the first affiliate is credited.
+///
+/// # Errors
+/// The database's.
+pub async fn first(app: &App, program: &Arc<Program>, had: Option<ClickId>) -> Result<Option<ClickId>, store::Error> {
+    good(app, program, had.filter(|_| program.touch == Touch::First)).await
 }
 
 /// Counts the visit; the click, which may be one of within the hour, or `None` where the code is unknown or

@@ -274,3 +274,32 @@ async fn a_links_own_words_are_kept_with_the_click() {
     click_of(&visit(&site, &long).await);
     assert!(site.database.number("SELECT CAST(MAX(LENGTH(text)) AS BIGINT) FROM texts").await <= 2_048);
 }
+
+#[tokio::test]
+async fn where_the_first_is_credited_later_links_count_and_change_nothing() {
+    let site = Site::start().await;
+    let (anna, ben) = (site.affiliate("ANNA").await, site.affiliate("BEN").await);
+    let follow = async |code: &str, cookie: &str| {
+        let headers = [("user-agent", DESK), ("cookie", cookie)];
+        let answer = ask(&site, Method::GET, &format!("/r/acme/{code}"), &headers).await;
+        let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
+        (click_of(&answer).to_owned(), cookie)
+    };
+    let (annas, cookie) = follow("ANNA", "").await;
+    let (bens, _) = follow("BEN", &cookie).await;
+    assert_ne!(annas, bens, "as a program begins, the last one is credited");
+
+    site.database.execute("UPDATE programs SET touch = 'first'").await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    assert_eq!(follow("BEN", &cookie).await, (annas.clone(), cookie.clone()));
+    site.advance_seconds(7_200);
+    assert_eq!(follow("BEN", &cookie).await, (annas.clone(), cookie.clone()));
+    assert_eq!((clicks(&site, &anna).await, clicks(&site, &ben).await), (1, 2));
+    // Until the first does not count any more.
+    site.set_affiliate(&anna, "blocked").await;
+    assert_ne!(follow("BEN", &cookie).await.0, annas);
+    site.set_affiliate(&anna, "active").await;
+    site.advance_seconds(60 * 86_400);
+    assert_ne!(follow("BEN", &cookie).await.0, annas);
+    site.check_ledger().await;
+}

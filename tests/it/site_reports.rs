@@ -319,3 +319,23 @@ async fn a_customer_is_bound_once_to_whose_click_it_was() {
     assert_eq!(site.database.number(CUSTOMERS).await, before);
     site.check_ledger().await;
 }
+
+#[tokio::test]
+async fn where_the_first_is_credited_a_visitor_keeps_the_click_that_they_had() {
+    let site = Site::start().await;
+    for code in ["ANNA", "BEN"] {
+        site.affiliate(code).await;
+    }
+    site.database.execute("UPDATE programs SET touch = 'first'").await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    let first = id(&click(&site, json!({ "query": { "ref": "ANNA" } })).await);
+    // By a code in the address, and by a link through the portal.
+    let coded = click(&site, json!({ "query": { "ref": "BEN" }, "had": first })).await;
+    assert_eq!(id(&coded), first);
+    assert_eq!(site.database.number(CLICKS).await, 2, "it counts all the same");
+    let bens = site.api.click("BEN").await;
+    assert_eq!(id(&click(&site, json!({ "click": bens, "had": first })).await), first);
+    for unknown in [json!(null), json!("click_zzzzzzzzzzzzz"), json!("first")] {
+        assert_eq!(id(&click(&site, json!({ "click": bens, "had": unknown })).await), bens, "{unknown}");
+    }
+}
