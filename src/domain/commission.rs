@@ -37,6 +37,10 @@ pub enum Refusal {
     AffiliateIsPending,
     #[error("the commission is in an open payout and can only be changed there")]
     InOpenPayout,
+    #[error("a refund's own line stays; correct it by an adjustment")]
+    LineOfRefund,
+    #[error("a refund has taken part of it back by a line of its own; correct the rest by an adjustment")]
+    PartTakenBack,
 }
 
 /// The facts that a decision rests on.
@@ -45,6 +49,16 @@ pub struct Facts {
     pub status: Status,
     pub affiliate: affiliate::Status,
     pub in_open_payout: bool,
+    pub kind: Kind,
+    /// Lines of its own by which refunds took back, and were undone, come to something.
+    pub has_refund_lines: bool,
+}
+
+impl Facts {
+    /// A sale's commission that no refund and no payout has touched.
+    pub const fn untouched(status: Status, affiliate: affiliate::Status) -> Self {
+        Self { status, affiliate, in_open_payout: false, kind: Kind::Sale, has_refund_lines: false }
+    }
 }
 
 /// # Errors
@@ -63,6 +77,14 @@ pub fn decide(facts: Facts, wanted: Status) -> Result<Decision, Refusal> {
     }
     if facts.in_open_payout {
         return Err(Refusal::InOpenPayout);
+    }
+    if wanted == Status::Rejected {
+        // Each alone would take back twice what the other took, or give it back twice.
+        match facts.kind {
+            Kind::Reversal | Kind::Restoration => return Err(Refusal::LineOfRefund),
+            Kind::Sale if facts.has_refund_lines => return Err(Refusal::PartTakenBack),
+            Kind::Sale | Kind::Adjustment => {}
+        }
     }
     if facts.affiliate == affiliate::Status::Pending && wanted != Status::Rejected {
         return Err(Refusal::AffiliateIsPending);
@@ -135,7 +157,7 @@ mod tests {
     const ALL: [Status; 4] = [Status::Pending, Status::Approved, Status::Paid, Status::Rejected];
 
     fn facts(status: Status) -> Facts {
-        Facts { status, affiliate: affiliate::Status::Active, in_open_payout: false }
+        Facts::untouched(status, affiliate::Status::Active)
     }
 
     #[test]
@@ -184,6 +206,19 @@ mod tests {
         let held = Facts { in_open_payout: true, ..facts(Status::Approved) };
         assert_eq!(decide(held, Status::Rejected), Err(Refusal::InOpenPayout));
         assert_eq!(decide(held, Status::Approved), Ok(Decision::Nothing));
+    }
+
+    #[test]
+    fn what_a_refund_took_back_is_not_taken_back_again() {
+        let partly = Facts { has_refund_lines: true, ..facts(Status::Approved) };
+        assert_eq!(decide(partly, Status::Rejected), Err(Refusal::PartTakenBack));
+        assert!(decide(partly, Status::Paid).is_ok());
+        for kind in [Kind::Reversal, Kind::Restoration] {
+            let line = Facts { kind, ..facts(Status::Approved) };
+            assert_eq!(decide(line, Status::Rejected), Err(Refusal::LineOfRefund));
+            assert!(decide(line, Status::Paid).is_ok());
+        }
+        assert!(decide(Facts { kind: Kind::Adjustment, ..facts(Status::Approved) }, Status::Rejected).is_ok());
     }
 
     #[test]

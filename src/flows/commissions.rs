@@ -53,6 +53,11 @@ pub async fn decide(
             status: found.status,
             affiliate: found.affiliate_status,
             in_open_payout: found.payout_line_id.is_some(),
+            kind: found.kind,
+            has_refund_lines: match found.conversion_id {
+                Some(sale) if wanted == Status::Rejected => commissions::refund_lines(tx, sale).await? != 0,
+                _ => false,
+            },
         };
         let refused = |refusal: commission::Refusal| {
             Refusal::field("status", format!("{refusal} (the commission is {})", found.status))

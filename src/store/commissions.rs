@@ -123,6 +123,18 @@ pub async fn of_refund(tx: &mut Tx, refund: RefundId, sale: ConversionId) -> Res
     Ok(row.map(|(id,)| id))
 }
 
+/// What the lines of their own by which the sale's refunds took back come to, in minor units.
+pub async fn refund_lines(tx: &mut Tx, sale: ConversionId) -> Result<i64, Error> {
+    let (sum,) = fetch_one!(
+        (i64,),
+        tx,
+        "SELECT CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) FROM commissions
+         WHERE conversion_id = $1 AND kind IN ('reversal', 'restoration') AND status <> 'rejected'",
+        sale
+    )?;
+    Ok(sum)
+}
+
 /// A page of a program's commissions, newest first.
 pub async fn page(
     tx: &mut Tx,

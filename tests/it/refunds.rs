@@ -313,3 +313,31 @@ async fn a_rejected_commission_is_approved_again_at_what_came_back() {
     sold.site.api.decide(&sold.commission, "approved").await;
     sold.earns("20.00", "20.00", "0.00").await;
 }
+
+#[tokio::test]
+async fn what_a_refund_took_back_by_a_line_of_its_own_is_not_taken_back_again() {
+    let site = Site::start().await;
+    let anna = site.affiliate("ANNA").await;
+    let by = json!({ "paymentMethod": "paypal", "paymentDetails": "anna@example.com" });
+    assert_eq!(site.api.patch(&format!("/affiliates/{anna}"), &by).await.status, 200);
+    let sold = site.api.sale("ANNA", "100", "A-1").await;
+    let sale = sold.data()["conversionId"].as_str().unwrap().to_owned();
+    let commission = site.api.newest_commission(&anna).await;
+    assert_eq!(site.api.decide(&commission, "approved").await.status, 200);
+    let made = site.api.post("/payouts", &json!({})).await;
+    let payout = made.data()["payout"]["id"].as_str().unwrap().to_owned();
+    // On its way, so the refund has a line of its own.
+    let refunded = site.api.post(&format!("/conversions/{sale}/refunds"), &json!({ "amount": 50 })).await;
+    assert_eq!(refunded.status, 201, "{refunded:?}");
+    let line = site.api.newest_commission(&anna).await;
+    assert_ne!(line, commission);
+    let cancelled = json!({ "status": "cancelled" });
+    assert_eq!(site.api.post(&format!("/payouts/{payout}/status"), &cancelled).await.status, 200);
+
+    for id in [&commission, &line] {
+        site.api.decide(id, "rejected").await.refuses("status");
+    }
+    let balance = site.api.get(&format!("/affiliates/{anna}/balance")).await;
+    assert_eq!(balance.data()["balance"]["payable"].to_string(), "10.0", "{balance:?}");
+    site.check_ledger().await;
+}

@@ -134,7 +134,7 @@ impl Facts {
             return wrong("Affiliate", row.who.shown(), "is blocked, and earns nothing".into());
         }
         let wanted = status(row.state);
-        let facts = commission::Facts { status: Status::Pending, affiliate: to.status, in_open_payout: false };
+        let facts = commission::Facts::untouched(Status::Pending, to.status);
         let state = row.state_word();
         if wanted != Status::Pending
             && let Err(refusal) = commission::decide(facts, wanted)
@@ -375,7 +375,7 @@ async fn decide(
     (to, reason, at): (Status, Option<&str>, Time),
     past: &mut Past,
 ) -> Result<(), Refusal> {
-    let facts = commission::Facts { status: found.status, affiliate: found.affiliate_status, in_open_payout: false };
+    let facts = commission::Facts::untouched(found.status, found.affiliate_status);
     let decided = commission::decide(facts, to).map_err(|refusal| Refusal::field("status", refusal.to_string()))?;
     let Decision::Move { from, to } = decided else { return Ok(()) };
     let (ids, now) = past.at(at);

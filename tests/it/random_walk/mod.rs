@@ -114,6 +114,13 @@ impl Model {
         }
     }
 
+    /// Whether the line is a refund's, or its sale has one: then it is not rejected.
+    fn has_refund_lines(&self, place: usize) -> bool {
+        let line = &self.lines[place];
+        let is_its = |other: &Line| other.sale == line.sale && other.is_reversal;
+        line.sale.is_some() && self.lines.iter().any(|other| is_its(other))
+    }
+
     fn sum(&self, affiliate: usize, statuses: &[&str]) -> i64 {
         let counted = |line: &&Line| line.affiliate == affiliate && statuses.contains(&line.status);
         self.lines.iter().filter(counted).map(|line| line.amount).sum()
