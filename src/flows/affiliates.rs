@@ -178,12 +178,16 @@ pub async fn edit(tx: &mut Tx, act: &Act, id: AffiliateId, edit: Edit) -> Result
         totals::count_affiliate(tx, program, after.status, 1).await?;
     }
     affiliates::update(tx, id, &after, act.now).await.map_err(taken_meanwhile)?;
-    // Told at the address as it was, whoever changed how they are paid; the first time is no change.
+    // Told at the address as it was, whoever changed how they are paid; the first time is no change, but what comes
+    // after something that was taken away is.
     let was_paid = (before.payment_method, before.sealed_details.as_deref());
     let is_paid = (after.payment_method, after.sealed_details.as_deref());
     let told = Email::parse(&before.email).ok().filter(|_| was_paid != is_paid);
-    if was_paid != is_paid && before.sealed_details.is_some() && matches!(act.actor, Actor::Account(_)) {
-        payouts::details_changed(tx, id, act.now).await?;
+    if was_paid != is_paid && matches!(act.actor, Actor::Account(_)) {
+        let had = before.sealed_details.is_some() || payouts::terms(tx, id).await?.payment_changed_at.is_some();
+        if had {
+            payouts::details_changed(tx, id, act.now).await?;
+        }
     }
     let (before, after) = (audited(act, &before, before_code.as_deref()), audited(act, &after, code.as_deref()));
     let change = Change { before: Some(&before), after: Some(&after), reason: None };

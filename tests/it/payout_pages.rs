@@ -256,3 +256,23 @@ async fn who_may_ask_is_heard_once() {
     site.api.post("/payouts", &json!({})).await;
     assert!(!browser.get("/m/acme/payouts").await.text.contains("asked to be paid"));
 }
+
+#[tokio::test]
+async fn details_that_were_taken_away_first_wait_too() {
+    let site = Site::start().await;
+    let id = owed(&site, "anna", ("paypal", "old@example.com"), 40).await;
+    let account = account(&site, "anna@example.com", false).await;
+    let affiliate = offshoot::domain::id::AffiliateId::parse(&id).unwrap();
+    let given = site.app.db.write(move |tx| Box::pin(offshoot::store::affiliates::give_to(tx, affiliate, account)));
+    given.await.unwrap();
+    let anna = Browser::at(site.address);
+    anna.sign_in("anna@example.com", PASSWORD).await;
+    assert_eq!(anna.post("/settings/payment/removal", &[]).await.status, 303);
+    site.advance_seconds(4 * 86_400);
+    anna.sign_in("anna@example.com", PASSWORD).await;
+    let fields = [("method", "paypal"), ("details", "thief@example.com")];
+    assert_eq!(anna.post("/settings/payment", &fields).await.status, 303);
+    assert!(anna.get("/payouts").await.text.contains("Payments wait until"));
+    site.api.post("/payouts", &json!({})).await.refuses("until");
+    site.check_ledger().await;
+}
