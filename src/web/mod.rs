@@ -153,7 +153,7 @@ pages! {
         .route("/affiliates/{id}", get(desk::affiliate::show))
         .route("/affiliates/{id}/statement.pdf", get(desk::affiliate::statement))
         .route("/affiliates/{id}/tax-form", post(desk::tax::check))
-        .route("/affiliates/{id}/edit", get(desk::affiliate::edit).post(desk::affiliate::update))
+        .route("/affiliates/{id}/edit", get(desk::affiliate_edit::edit).post(desk::affiliate_edit::update))
         .route("/affiliates/{id}/rates", post(desk::affiliate::set_rate))
         .route("/affiliates/{id}/notes", post(desk::affiliate::note))
         .route("/affiliates/{id}/coupons", post(desk::coupons::create))

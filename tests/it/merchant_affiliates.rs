@@ -157,7 +157,7 @@ async fn one_affiliate_is_looked_at_from_all_sides_and_changed() {
             ("email", email),
             ("referralCode", "ANNA2"),
             ("paymentMethod", "wise"),
-            ("paymentDetails", "IBAN"),
+            ("paymentDetails", "anna@pays.example"),
         ]
     };
     assert_eq!(browser.post(&edit, &fields("ben@example.com", "Anna")).await.status, 422, "Ben's address");
@@ -165,7 +165,7 @@ async fn one_affiliate_is_looked_at_from_all_sides_and_changed() {
     assert_eq!(browser.post(&edit, &fields("anna@new.example", "Anna <i>B</i>")).await.status, 303);
     let page = browser.get(&format!("{at}?tab=activity")).await;
     assert!(texts(&page, ".timeline")[0].contains("paymentMethod: none → wise"), "{page:?}");
-    assert!(!page.text.contains("IBAN"), "payment details are not told");
+    assert!(!page.text.contains("pays.example"), "payment details are not told");
     assert!(texts(&page, "main i").is_empty());
 
     let notes = format!("{at}/notes");
@@ -224,4 +224,48 @@ async fn a_rate_of_their_own_counts_from_its_day_and_for_nobody_else() {
     assert_eq!(shown.data()["commission"]["explanation"]["rate"], "20%");
     site.check_ledger().await;
     assert_eq!(viewer(&site).await.post(&format!("{LIST}/{ben}/rates"), &[("rate", "90%")]).await.status, 404);
+}
+
+#[tokio::test]
+async fn payment_details_are_never_sent_back_and_an_old_page_changes_none() {
+    let site = Site::start().await;
+    let (browser, id) = (owner(&site).await, site.affiliate("anna").await);
+    let edit = format!("{LIST}/{id}/edit");
+    let save = async |method: &str, details: &str, name: &str| {
+        let fields = [("name", name), ("email", "anna@example.com"), ("referralCode", "anna")];
+        browser.post(&edit, &[&fields[..], &[("paymentMethod", method), ("paymentDetails", details)]].concat()).await
+    };
+    let kept = async || {
+        let shown = site.api.get(&format!("/affiliates/{id}")).await;
+        shown.data()["affiliate"]["paymentDetails"].clone()
+    };
+    for (method, details, wrong) in [
+        ("paypal", "anna", "paymentDetails"),
+        ("paypal", "", "paymentDetails"),
+        ("bank", "DE00 3704 0044 0532 0130 00", "paymentDetails"),
+        ("", "anna@old.example", "paymentMethod"),
+    ] {
+        let refused = save(method, details, "Anna").await;
+        assert_eq!(refused.status, 422, "{method} {details}");
+        assert!(refused.text.contains(&format!(r#"id="{wrong}-issue""#)), "{method} {details}: {refused:?}");
+    }
+    assert_eq!(save("paypal", "anna@old.example", "Anna").await.status, 303);
+
+    let page = browser.get(&edit).await;
+    assert!(!page.text.contains("anna@old.example") && page.text.contains("On file: a"), "{page:?}");
+    // She changes it while the page is open; the name is corrected from the old page.
+    let by = json!({ "paymentDetails": "anna@new.example" });
+    assert_eq!(site.api.patch(&format!("/affiliates/{id}"), &by).await.status, 200);
+    assert_eq!(save("paypal", "", "Anna B").await.status, 303);
+    assert_eq!(kept().await, "anna@new.example");
+    assert_eq!(save("bank", "", "Anna B").await.status, 422, "another method needs its own");
+    assert_eq!(save("", "", "Anna B").await.status, 303);
+    assert_eq!(kept().await, json!(null));
+
+    site.advance_seconds(11 * 60);
+    let asked = browser.get(&edit).await;
+    assert!(asked.header("location").starts_with("/confirm?"), "{asked:?}");
+    let asked = save("paypal", "thief@example.com", "Anna").await;
+    assert!(asked.header("location").starts_with("/confirm?"), "{asked:?}");
+    assert_eq!(kept().await, json!(null));
 }

@@ -8,9 +8,7 @@ use super::{account, actor, affiliates::Row, queue::Row as Commission};
 use crate::{
     app::App,
     domain::{
-        affiliate::{OwnRate, PaymentMethod, own_since, rate_at},
-        code::Code,
-        email::Email,
+        affiliate::{OwnRate, own_since, rate_at},
         id::{self, AffiliateId, GroupId, Id},
         money::{Money, Rate},
         period::Period,
@@ -19,15 +17,11 @@ use crate::{
         rules, text,
         time::Time,
     },
-    flows::{
-        affiliates::{self as flow, Edit},
-        payment_details,
-    },
+    flows::{affiliates as flow, payment_details},
     store::{
-        self, Tx, audit,
+        self, audit,
         coupons::{self, Coupon},
         groups::{self, Group},
-        payouts,
         queue::{self, Filter, Only, Sums},
         roster::{self, Customer, Note},
         volume::{self, Hold},
@@ -55,8 +49,6 @@ const TABS: [(&str, &str); 6] = [
 ];
 /// As many as a page shows.
 const MOST_COUPONS: i64 = 200;
-const METHODS: [(&str, &str); 5] =
-    [("", "None yet"), ("paypal", "PayPal"), ("wise", "Wise"), ("bank", "Bank transfer"), ("other", "Other")];
 
 struct Link {
     code: String,
@@ -254,89 +246,9 @@ fn changes(before: Option<&str>, after: Option<&str>) -> Option<String> {
     (!told.is_empty()).then(|| told.join(", "))
 }
 
-#[derive(Template)]
-#[template(path = "merchant/affiliate_edit.html")]
-struct EditPage {
-    slug: String,
-    id: AffiliateId,
-    name: String,
-    minimum_hint: String,
-    form: Form,
-}
-
-impl EditPage {
-    async fn of(
-        tx: &mut Tx,
-        me: &ManagesAffiliates,
-        id: AffiliateId,
-        name: String,
-        form: Form,
-    ) -> Result<Self, Failure> {
-        let program = payouts::settings(tx, me.program.id).await?.minimum;
-        let group = groups::of_affiliate(tx, id).await?.and_then(|group| group.minimum_minor);
-        let whose = if group.is_some() { "group" } else { "program" };
-        let currency = me.program.currency;
-        let minimum_hint = format!(
-            "Less than that waits until it is more. Empty: the {whose}’s, {}\u{a0}{}.",
-            currency.code(),
-            currency.of(group.unwrap_or(program))
-        );
-        Ok(Self { slug: me.program.slug.clone(), id, name, minimum_hint, form })
-    }
-}
-
-fn opened(app: &App, id: AffiliateId, sealed: Option<&str>) -> Result<Option<String>, Failure> {
+/// Payment details as they were given.
+pub(super) fn opened(app: &App, id: AffiliateId, sealed: Option<&str>) -> Result<Option<String>, Failure> {
     Ok(sealed.map(|sealed| payment_details::open(&app.secret, id, sealed)).transpose()?)
-}
-
-pub async fn edit(
-    me: ManagesAffiliates,
-    State(app): State<App>,
-    PathId(id): PathId<id::Affiliate>,
-) -> Result<Reply, Failure> {
-    let mut tx = app.db.read().await?;
-    let unknown = || Failure::not_found("affiliate");
-    let line = roster::one(&mut tx, me.program.id, id).await?.ok_or_else(unknown)?;
-    let details = store::affiliates::details(&mut tx, me.program.id, id).await?.ok_or_else(unknown)?;
-    let form = Form::of(&[
-        ("name", &line.name),
-        ("email", &line.email),
-        ("referralCode", &line.code),
-        ("paymentMethod", line.payment_method.map_or("", PaymentMethod::as_str)),
-        ("paymentDetails", &opened(&app, id, details.sealed_details.as_deref())?.unwrap_or_default()),
-        ("minimum", &details.minimum_minor.map(|minor| me.program.currency.of(minor).to_string()).unwrap_or_default()),
-    ]);
-    Ok(Reply::page(EditPage::of(&mut tx, &me, id, line.name, form).await?))
-}
-
-pub async fn update(
-    me: ManagesAffiliates,
-    State(app): State<App>,
-    PathId(id): PathId<id::Affiliate>,
-    mut form: Form,
-) -> Result<Reply, Failure> {
-    let line = roster::one(&mut *app.db.read().await?, me.program.id, id).await?;
-    let line = line.ok_or_else(|| Failure::not_found("affiliate"))?;
-    let slug = me.program.slug.clone();
-    let name = form.read("name", |name| text::name(name).map(|()| name.to_owned()));
-    let email = form.read("email", Email::parse);
-    let code = form.read("referralCode", Code::parse);
-    let method = form.read_filled("paymentMethod", PaymentMethod::parse);
-    let details = form.read_filled("paymentDetails", |text| text::bounded(text, 1, 500).map(|()| text.to_owned()));
-    let minimum = form.read_filled("minimum", |text| me.program.currency.amount(text));
-    if form.is_good() {
-        let (payment_method, payment_details) = (Some(method), Some(details));
-        let edit =
-            Edit { name, email, code, payment_method, payment_details, minimum: Some(minimum), ..Edit::default() };
-        let act = me.act(&app);
-        let done = app.db.write(move |tx| Box::pin(async move { flow::edit(tx, &act, id, edit).await })).await;
-        match done {
-            Ok(()) => return Ok(Reply::done(format!("/m/{slug}/affiliates/{id}"), Notice::done("Saved."))),
-            Err(refusal) => form.refused(refusal)?,
-        }
-    }
-    let mut tx = app.db.read().await?;
-    Ok(Reply::invalid(EditPage::of(&mut tx, &me, id, line.name, form).await?))
 }
 
 /// Another rate for what they sell from a day on.

@@ -2,6 +2,7 @@
 //! they do by the flows that `/v1` calls.
 
 pub mod affiliate;
+pub mod affiliate_edit;
 pub mod affiliates;
 pub mod commission;
 pub mod coupons;
