@@ -22,6 +22,12 @@ pub fn amount(text: &str, currency: Currency, is_minor: bool) -> Result<i64, Iss
     currency.amount(&marked(&digits, currency)?).map(|money| money.minor)
 }
 
+/// Currencies that are written with `$`; which of them, only a column or letters beside it say.
+const DOLLARS: [&str; 24] = [
+    "USD", "CAD", "AUD", "NZD", "SGD", "HKD", "TWD", "MXN", "BRL", "ARS", "CLP", "COP", "UYU", "JMD", "TTD", "BBD",
+    "BSD", "BZD", "BMD", "KYD", "FJD", "XCD", "NAD", "LRD",
+];
+
 /// Without the currency's name and signs around it, and without spaces.
 fn bare(text: &str, currency: Currency) -> Result<(String, bool), Issue> {
     let other = |said: &str| Issue::from(format!("is in {said}, but the program counts in {}", currency.code()));
@@ -32,6 +38,7 @@ fn bare(text: &str, currency: Currency) -> Result<(String, bool), Issue> {
             '-' | '\u{2212}' | '(' => is_negative = true,
             '€' if currency.code() != "EUR" => return Err(other("EUR")),
             '£' if currency.code() != "GBP" => return Err(other("GBP")),
+            '$' if !DOLLARS.contains(&currency.code()) => return Err(other("$")),
             '¥' if !["JPY", "CNY"].contains(&currency.code()) => return Err(other("¥")),
             ')' | '+' | '$' | '€' | '£' | '¥' => {}
             '\'' | '’' => digits.push('\''),
