@@ -463,3 +463,19 @@ async fn owner_again(site: &Site) -> Browser {
     assert_eq!(browser.sign_in("owner@acme.test", PASSWORD).await.status, 303);
     browser
 }
+
+#[tokio::test]
+async fn a_code_that_a_row_names_is_given_to_no_other_row() {
+    let site = Site::start().await;
+    let browser = owner(&site).await;
+    let ida = site.affiliate("IDA").await;
+    assert_eq!(site.api.post("/coupons", &json!({ "affiliateId": ida, "code": "SUMMER" })).await.status, 201);
+    let people = b"email,name,code\na@x.example,Anna,\nb@x.example,Ben,anna\n";
+    assert_eq!(tiles(&import(&site, &browser, AFFILIATES, &[], people).await), ["2", "0", "0"]);
+    let codes = "SELECT COUNT(*) FROM codes c JOIN affiliates a ON a.id = c.affiliate_id
+                 WHERE a.email = 'b@x.example' AND c.code_key = 'anna'";
+    assert_eq!(site.database.number(codes).await, 1);
+    // Nor is a word one affiliate's code and another's coupon.
+    let at = chosen(&browser, AFFILIATES, b"email,name,code\nc@x.example,Cleo,summer\n").await;
+    assert!(browser.get(&at).await.text.contains("is another affiliate’s coupon already"));
+}

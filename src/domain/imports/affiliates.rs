@@ -247,7 +247,7 @@ impl Reading<'_> {
         }
         let name = self.name(row, email.as_ref());
         let codes = self.codes(row);
-        let coupons = self.read(row, self.columns.coupon, |cell| split(cell).map(Code::parse).collect());
+        let coupons = self.coupons(row);
         let (status, blocked_as) = self.status(row);
         let rate = self.read(row, self.columns.rate, Rate::parse);
         let (order, now) = (self.order, self.now);
@@ -257,7 +257,6 @@ impl Reading<'_> {
         if self.bad.len() > before {
             return None;
         }
-        let coupons = coupons.unwrap_or_default();
         let email = email?;
         Some(Row {
             line: row.line,
@@ -326,6 +325,23 @@ impl Reading<'_> {
             }
         }
         codes
+    }
+
+    /// A coupon stands for one affiliate, and so does a code of the same word.
+    fn coupons(&mut self, row: &Cells) -> Vec<Code> {
+        let place = self.columns.coupon;
+        let all = self.read(row, place, |cell| split(cell).map(Code::parse).collect::<Result<Vec<_>, _>>());
+        let mut coupons: Vec<Code> = Vec::new();
+        for coupon in all.unwrap_or_default() {
+            if coupons.iter().any(|known| known.key() == coupon.key()) {
+                continue;
+            }
+            if let Some(line) = self.codes.earlier(coupon.key(), row.line) {
+                self.wrong(row, place, format!("has “{}”, which stands on line {line} already", coupon.as_str()));
+            }
+            coupons.push(coupon);
+        }
+        coupons
     }
 
     /// The code that a link carries, where it carries one; its parameter is one of the file's then.

@@ -91,10 +91,14 @@ fn every_wrong_cell_is_listed_with_its_line() {
          A@x.example,A again,other,,,,\n\
          c@x.example,C,a b!,odd,x%,02/03/2024,no way\n\
          d@x.example,D,ANNA,,,2030-01-01,\n\
-         e@x.example,E,x,,,,,one,too,many\n",
+         e@x.example,E,x,,,,,one,too,many\n\
+         f@x.example,F,ffff,,,,save\n\
+         g@x.example,G,save,,,,G10\n\
+         h@x.example,H,hhhh,,,,\"H10, h10\"\n",
     );
-    assert_eq!(read.sheet.rows.len(), 1);
-    assert_eq!(rows_of(&read.sheet.bad), 5);
+    let coupons = |row: &affiliates::Row| row.coupons.iter().map(|code| code.as_str().to_owned()).collect::<Vec<_>>();
+    assert_eq!(read.sheet.rows.iter().map(coupons).collect::<Vec<_>>(), [["SAVE"], ["H10"]]);
+    assert_eq!(rows_of(&read.sheet.bad), 7);
     let told = told(&read.sheet.bad).join("\n");
     for part in [
         "3 email  is empty",
@@ -107,6 +111,8 @@ fn every_wrong_cell_is_listed_with_its_line() {
         "6 code ANNA has “ANNA”, which stands on line 2 already",
         "6 joined 2030-01-01 is in the future",
         "7  e@x.example The row has 10 cells below 7 columns",
+        "8 coupon save has “save”, which stands on line 2 already",
+        "9 code save has “save”, which stands on line 2 already",
     ] {
         assert!(told.contains(part), "{part}:\n{told}");
     }
@@ -181,6 +187,8 @@ fn amounts_are_read_exactly_or_not_at_all() {
     }
     assert!(amount("EUR 5", usd(), false).unwrap_err().0.contains("is in EUR, but the program counts in USD"));
     assert_eq!(amount("5 €", eur, false), Ok(500));
+    assert!(amount("$100.00", eur, false).unwrap_err().0.contains("is in $, but the program counts in EUR"));
+    assert_eq!(amount("$100.00", Currency::parse("CAD").unwrap(), false), Ok(10_000));
     assert_eq!(amount("1234", usd(), true), Ok(1_234));
     assert!(amount("12.34", usd(), true).is_err());
     let (jpy, kwd) = (Currency::parse("JPY").unwrap(), Currency::parse("KWD").unwrap());

@@ -66,6 +66,8 @@ impl Facts {
         for one in &row.codes {
             if is_others(self.codes.get(&one.key())) {
                 bad.push(Bad::new(row.line, code, one.as_str(), "is another affiliate’s code already"));
+            } else if is_others(self.coupons.get(&one.key())) {
+                bad.push(Bad::new(row.line, code, one.as_str(), "is another affiliate’s coupon already"));
             }
         }
         for one in &row.coupons {
@@ -142,7 +144,9 @@ pub async fn write(tx: &mut Tx, act: &Act, import: &Import, rows: &[Row], sheet:
     let program = act.program.id;
     let (facts, groups) = (Facts::of(tx, program, rows).await?, usable_groups(tx, program).await?);
     let (mut done, mut past) = (Done::default(), Past::begin(tx).await?);
-    for row in rows {
+    // Whoever names no code gets one of those that nobody of them names.
+    let (naming, others): (Vec<_>, Vec<_>) = rows.iter().partition(|row| !row.codes.is_empty());
+    for row in naming.into_iter().chain(others) {
         match facts.fate(row, sheet) {
             Fate::Bad(bad) => done.bad.extend(bad),
             Fate::New => {
