@@ -6,12 +6,13 @@ use serde_json::{Map, Value};
 use super::{
     Act, Refusal,
     conversions::{self, Customer},
+    leads,
     provider_events::{self, Outcome},
     provider_settlement,
 };
 use crate::{
     domain::{
-        attribution::{self, Click},
+        attribution::{self, Click, SKEW_SECONDS},
         code::Code,
         id::{ClickId, ConversionId, ProviderEventId},
         providers::{
@@ -22,22 +23,23 @@ use crate::{
         time::Time,
     },
     store::{
-        Error, Tx, clicks, codes, commissions, coupons, customers, provider_events as inbox,
+        Error, Tx, clicks, codes, commissions,
+        conversions::Conversion,
+        coupons, customers, provider_events as inbox,
         provider_payments::{self, Binding, Payment},
     },
 };
 
 const NOBODY: &str = "No affiliate: no click and no referral code came with it, and the customer is nobody's yet. \
                       If that is told later, this event runs again by itself.";
-const EARLIER: &str = "It was paid before the click that brought its customer.";
+const EARLIER: &str = "It was paid before anybody brought its customer.";
 const NO_LONGER: &str = "The days for which a customer stays with who brought them are over.";
+const NO_CUSTOMER: &str = "It names no customer and no subscription, so there is nobody to bind.";
 const NO_EVIDENCE: &str = "Neither its click nor its code is one of this program's.";
 
 /// For so long a sale may be told before what says whose it is: providers send again for three days at most. What is
 /// told later still is of another visit, and must not pay for what was bought before it.
 const LATE_DAYS: i64 = 3;
-/// How far the clocks of a provider and of this machine may be apart.
-const SKEW_SECONDS: i64 = 3_600;
 
 /// An event that is being looked at.
 #[derive(Clone, Copy)]
@@ -52,6 +54,7 @@ pub struct Cause<'a> {
 struct Known {
     click: Option<ClickId>,
     code: Option<String>,
+    coupon: Option<String>,
 }
 
 /// Why a sale was not recorded: in words, and whether somebody should look at it.
@@ -74,7 +77,7 @@ impl Cause<'_> {
             Effect::Lead(bind) => self.bind(tx, &bind, "A trial began; bound").await,
             Effect::Same(objects) => self.same(tx, &objects).await,
             Effect::Refund { key, of, amount } => self.reverse(tx, &key, &of, refund(amount, true)).await,
-            Effect::RefundFailed { key, of } => self.reverse(tx, &key, &of, refund(0, false)).await,
+            Effect::RefundFailed { key, of, amount } => self.reverse(tx, &key, &of, refund(amount, false)).await,
             Effect::RefundedSoFar { key, of, amount } => {
                 self.reverse(tx, &key, &of, Fact { kind: Kind::SoFar, amount, holds: true }).await
             }
@@ -83,29 +86,35 @@ impl Cause<'_> {
             }
             Effect::DisputeWon { key, of } => self.reverse(tx, &key, &of, dispute(0, false)).await,
             Effect::SubscriptionEnded { subscription, at } => self.end(tx, &subscription, at).await,
-            Effect::CouponGone { code } => self.archive(tx, &code).await,
+            Effect::CouponGone { codes } => self.archive(tx, &codes).await,
         }
     }
 
     /// A coupon that is no longer taken at the checkout credits nobody here either.
-    async fn archive(self, tx: &mut Tx, code: &str) -> Result<Outcome, Error> {
-        let shown = text::cut(code, 64);
-        let found = match Code::parse(code) {
-            Ok(code) => coupons::by_code(tx, self.act.program.id, &code).await?,
-            Err(_) => None,
-        };
-        let Some(coupon) = found else {
-            return Ok(Outcome::not(State::Ignored, format!("No affiliate has the coupon “{shown}”.")));
-        };
-        match super::coupons::set_archived(tx, self.act, coupon.id, true).await {
-            Ok(_) => Ok(Outcome::done(format!("The coupon “{shown}” is archived."), None)),
-            Err(Refusal::Store(error)) => Err(error),
-            Err(refusal) => Ok(Outcome::not(State::Failed, format!("The coupon stays: {refusal}."))),
+    async fn archive(self, tx: &mut Tx, codes: &[String]) -> Result<Outcome, Error> {
+        let mut archived = Vec::new();
+        for code in codes.iter().filter_map(|text| Code::parse(text).ok()) {
+            let Some(coupon) = coupons::by_code(tx, self.act.program.id, &code).await? else { continue };
+            match super::coupons::set_archived(tx, self.act, coupon.id, true).await {
+                Ok(coupon) => archived.push(format!("“{}”", coupon.code)),
+                Err(Refusal::Store(error)) => return Err(error),
+                Err(refusal) => return Ok(Outcome::not(State::Failed, format!("The coupon stays: {refusal}."))),
+            }
         }
+        if archived.is_empty() {
+            let shown = codes.iter().map(|code| format!("“{}”", text::cut(code, 64))).collect::<Vec<_>>().join(" or ");
+            return Ok(Outcome::not(State::Ignored, format!("No affiliate has the coupon {shown}.")));
+        }
+        Ok(Outcome::done(format!("The coupon {} is archived.", archived.join(" and ")), None))
     }
 
     async fn payment(self, tx: &mut Tx, objects: &[String]) -> Result<Payment, Error> {
         provider_payments::of(tx, self.act.id(), self.act.program.id, self.provider, objects).await
+    }
+
+    /// When it happened, or else was told: it may be looked at much later.
+    fn moment(self, occurred_at: Option<Time>) -> Time {
+        occurred_at.unwrap_or(self.event.time()).min(self.act.now)
     }
 
     /// In the program's currency: `USD 20.00`.
@@ -190,41 +199,49 @@ impl Cause<'_> {
         if sale.is_recurring && ended.is_some_and(|ended| sale.occurred_at.is_some_and(|paid| paid > ended)) {
             return unsold(State::Ignored, "Its subscription had ended by then.");
         }
-        let own = self.known(tx, &sale.evidence).await?;
-        let is_earlier = |click: ClickId, paid: Time| click.time() > paid.plus_seconds(SKEW_SECONDS);
-        let clicks = bindings.iter().filter_map(|binding| binding.click_id.zip(sale.occurred_at));
-        if matches!(own, Ok(None)) && clicks.into_iter().any(|(click, paid)| is_earlier(click, paid)) {
-            return unsold(State::Ignored, EARLIER);
-        }
         let (order, act, buyer) = (text::cut(&sale.key, 255).to_owned(), self.act, customer(&sale.customer));
-        let has_bought = match buyer.keys(act) {
-            Some(keys) => customers::find(tx, act.program.id, &keys).await?.is_some_and(|known| known.sales > 0),
-            None => false,
+        let known = match buyer.keys(act) {
+            Some(keys) => customers::find(tx, act.program.id, &keys).await?,
+            None => None,
         };
+        let has_bought = known.as_ref().is_some_and(|known| known.sales > 0);
+        let paid = self.moment(sale.occurred_at);
+        let is_later = |moment: Time| moment > paid.plus_seconds(SKEW_SECONDS);
+        // A renewal often carries what brought its customer once: that brings nobody again.
+        let had_bought = known.as_ref().filter(|known| known.sales > 0).is_some_and(|known| {
+            [Some(known.bound_at), known.first_sale_at].into_iter().flatten().any(|moment| !is_later(moment))
+        });
+        let is_again = sale.is_recurring && had_bought;
+        let own = if is_again { Ok(None) } else { self.known(tx, &sale.evidence).await? };
+        let clicked_later = |binding: &Binding| binding.click_id.is_some_and(|click| is_later(click.time()));
+        let came_later = known.is_some_and(|known| is_later(known.bound_at)) || bindings.iter().any(clicked_later);
         // Whose a customer is who has bought before, and for how long, is the program's to say.
-        let bound = bindings.into_iter().find(|binding| binding.code.is_some() && !has_bought);
+        let decides = |binding: &Binding| binding.code.is_some() && !has_bought && !clicked_later(binding);
+        let bound = bindings.into_iter().find(decides);
         // What is named, and not known here, somebody should look at; and nobody's customers are most of a shop's.
         let otherwise = match own {
             Ok(Some(_)) => None,
+            Ok(None) if came_later => Some((State::Ignored, EARLIER)),
             Ok(None) if has_bought => Some((State::Ignored, NO_LONGER)),
             Ok(None) => Some((State::Ignored, NOBODY)),
             Err(()) => Some((State::Failed, NO_EVIDENCE)),
         };
         let is_bound = bound.is_some();
-        let Known { click, code } = match (own, bound) {
-            (Ok(Some(own)), _) => own,
-            (Ok(None) | Err(()), Some(bound)) => Known { click: bound.click_id, code: bound.code },
-            (Ok(None) | Err(()), None) => Known::default(),
-        };
+        let Known { mut click, mut code, coupon } = own.ok().flatten().unwrap_or_default();
+        if let (None, None, Some(bound)) = (click, &code, bound) {
+            (click, code) = (bound.click_id, bound.code);
+        }
         let new = conversions::Sale {
             click,
             code,
-            coupon: sale.coupon.clone(),
+            coupon: coupon.or_else(|| sale.evidence.coupons.first().filter(|_| !is_again).cloned()),
             amount: sale.currency.of(sale.amount),
             order: Some(order),
             customer: Some(buyer),
             products: products(sale),
-            is_renewal: sale.is_recurring,
+            // The first payment after a trial, though its provider counts the trial as one.
+            is_renewal: sale.is_recurring && !is_bound,
+            bought_at: Some(paid),
         };
         // Deciding writes nothing, so that a refusal leaves nothing behind.
         if let Err(refusal) = conversions::decide(tx, act, &new).await {
@@ -270,42 +287,66 @@ impl Cause<'_> {
                 known.code = Some(text.clone());
             }
         }
+        for text in &evidence.coupons {
+            if known.coupon.is_none() && conversions::coupon(tx, self.act, text).await?.is_some() {
+                known.coupon = Some(text.clone());
+            }
+        }
         Ok(match (&known, evidence.click.is_some() || evidence.code.is_some()) {
-            (Known { click: None, code: None }, true) => Err(()),
-            (Known { click: None, code: None }, false) => Ok(None),
+            (Known { click: None, code: None, coupon: None }, true) => Err(()),
+            (Known { click: None, code: None, coupon: None }, false) => Ok(None),
             _ => Ok(Some(known)),
         })
     }
 
     async fn bind(self, tx: &mut Tx, bind: &Bind, words: &str) -> Result<Outcome, Error> {
         let act = self.act;
+        let objects: Vec<_> = [&bind.subscription, &bind.customer.object].into_iter().flatten().collect();
+        // The provider's own id of them is bound as its object.
+        let is_named = bind.customer.own_id.is_some() || bind.customer.email.is_some();
+        let keys = if is_named { customer(&bind.customer).keys(act) } else { None };
+        if objects.is_empty() && keys.is_none() {
+            return Ok(Outcome::not(State::Failed, NO_CUSTOMER));
+        }
         let known = match self.known(tx, &bind.evidence).await? {
             Ok(Some(known)) => known,
             Ok(None) => return Ok(Outcome::not(State::Ignored, "No click and no known referral code came with it.")),
             Err(()) => return Ok(Outcome::not(State::Failed, NO_EVIDENCE)),
         };
-        let mut by = None;
-        if let Some(id) = known.click
+        let terms = act.program.terms();
+        let coupon = match &known.coupon {
+            Some(text) => conversions::coupon(tx, act, text).await?.map(|named| (None, named)),
+            None => None,
+        };
+        let (mut by, coupon) = if terms.coupon_wins { (coupon, None) } else { (None, coupon) };
+        if by.is_none()
+            && let Some(id) = known.click
             && let Some(affiliate) = clicks::affiliate(tx, act.program.id, id).await?
             && let Some(named) = codes::named_by_id(tx, act.program.id, affiliate).await?
         {
             let click = Click { id, by: named };
-            by = click.is_within(act.program.attribution_days, act.now).then_some((Some(id), click.by.code));
+            let at = self.moment(bind.occurred_at);
+            by = click.is_within(terms.window_days, at).then_some((Some(id), click.by));
         }
-        if by.is_none() {
-            by = known.code.map(|code| (None, code));
+        if by.is_none()
+            && let Some(Ok(code)) = known.code.as_deref().map(Code::parse)
+        {
+            by = codes::owner(tx, act.program.id, &code).await?.map(|named| (None, named));
         }
-        let Some((click, code)) = by else {
-            let why = format!("Its click is older than the {} days that a click counts.", act.program.attribution_days);
+        let Some((click, by)) = by.or(coupon) else {
+            let why = format!("Its click is older than the {} days that a click counts.", terms.window_days);
             return Ok(Outcome::not(State::Ignored, why));
         };
-        let objects: Vec<_> = [&bind.subscription, &bind.customer.object].into_iter().flatten().collect();
         for object in &objects {
-            provider_payments::bind(tx, act.program.id, self.provider, object, (click, &code), act.now).await?;
+            provider_payments::bind(tx, act.program.id, self.provider, object, (click, &by.code), act.now).await?;
+        }
+        if let Some(keys) = &keys {
+            leads::know(tx, act, keys, (by.affiliate, click)).await?;
         }
         let names = objects.iter().map(|object| object.as_str()).collect::<Vec<_>>().join(" and ");
+        let names = if names.is_empty() { "the customer" } else { &names };
         self.wake(tx, objects, LATE_DAYS).await?;
-        Ok(Outcome::done(format!("{words} {names} to {code}: what they pay is credited there."), None))
+        Ok(Outcome::done(format!("{words} {names} to {}: what they pay is credited there.", by.code), None))
     }
 
     async fn same(self, tx: &mut Tx, objects: &[String]) -> Result<Outcome, Error> {
@@ -320,15 +361,18 @@ impl Cause<'_> {
     }
 
     async fn reverse(self, tx: &mut Tx, key: &str, of: &[String], fact: Fact) -> Result<Outcome, Error> {
-        let payment = self.payment(tx, of).await?;
+        let mut payment = self.payment(tx, of).await?;
         provider_payments::take_back(tx, payment.id, key, fact).await?;
         let all = provider_payments::objects(tx, payment.id).await?;
-        match (payment.conversion_id, payment.amount_minor) {
-            (Some(conversion), _) => {
+        let sale = self.recorded(tx, &payment, &all).await?;
+        match (sale, payment.amount_minor) {
+            (Some(sale), _) => {
+                payment.conversion_id = Some(sale.id);
+                provider_payments::save(tx, &payment).await?;
                 let taken = provider_settlement::settle(tx, self.act, self.provider, &payment).await?;
-                let amount = payment.amount_minor.unwrap_or(0);
-                let words = format!("{} of the sale of {} is taken back now.", self.money(taken), self.money(amount));
-                Ok(Outcome::done(words, self.page(tx, conversion).await?))
+                let (taken, amount) = (self.money(taken), self.money(sale.amount_minor));
+                let words = format!("{taken} of the sale of {amount} is taken back now.");
+                Ok(Outcome::done(words, self.page(tx, sale.id).await?))
             }
             (None, Some(_)) => {
                 self.wait_for(tx, &all).await?;
@@ -340,6 +384,20 @@ impl Cause<'_> {
                 Ok(Outcome::not(State::Waiting, why))
             }
         }
+    }
+
+    /// The payment's sale, also where it was told by the API or a file and not by the provider.
+    async fn recorded(self, tx: &mut Tx, payment: &Payment, names: &[String]) -> Result<Option<Conversion>, Error> {
+        let program = self.act.program.id;
+        if let Some(conversion) = payment.conversion_id {
+            return crate::store::conversions::by_id(tx, program, conversion).await;
+        }
+        for order in names.iter().flat_map(|name| self.provider.orders_of(name)) {
+            if let Some(sale) = crate::store::conversions::by_order(tx, program, &order).await? {
+                return Ok(Some(sale));
+            }
+        }
+        Ok(None)
     }
 
     async fn end(self, tx: &mut Tx, subscription: &str, at: Option<Time>) -> Result<Outcome, Error> {
@@ -388,6 +446,8 @@ fn customer(who: &crate::domain::providers::Customer) -> Customer {
 }
 
 fn products(sale: &Sale) -> Option<String> {
+    // Of an order of one product, that product's line is all of it.
+    let whole = (sale.products.len() == 1).then_some(sale.amount);
     let line = |product: &crate::domain::providers::Product| {
         let mut line = Map::new();
         for (name, value) in [("id", &product.id), ("name", &product.name)] {
@@ -398,7 +458,7 @@ fn products(sale: &Sale) -> Option<String> {
         if let Some(quantity) = product.quantity {
             line.insert("quantity".into(), quantity.into());
         }
-        if let Some(Ok(amount)) = product.amount.map(|minor| sale.currency.of(minor).to_string().parse()) {
+        if let Some(Ok(amount)) = product.amount.or(whole).map(|minor| sale.currency.of(minor).to_string().parse()) {
             line.insert("amount".into(), Value::Number(amount));
         }
         Value::Object(line)

@@ -115,16 +115,22 @@ fn subscription(data: &Data) -> Option<String> {
     data.subscription_id.as_ref().map(|id| format!("subscription:{id}"))
 }
 
-fn bind(data: &Data) -> Bind {
-    Bind {
-        evidence: Evidence { click: data.click_id.clone(), code: data.referral_code.clone(), hint: None },
+fn bind(data: &Data) -> Result<Bind, String> {
+    Ok(Bind {
+        evidence: Evidence {
+            click: data.click_id.clone(),
+            code: data.referral_code.clone(),
+            hint: None,
+            coupons: data.coupon.iter().cloned().collect(),
+        },
         customer: Customer {
             object: data.customer.id.as_ref().map(|id| format!("customer:{id}")),
             own_id: data.customer.id.clone(),
             email: data.customer.email.clone(),
         },
         subscription: subscription(data),
-    }
+        occurred_at: moment(data.occurred_at.as_ref())?,
+    })
 }
 
 /// What it does, or why it does nothing.
@@ -136,14 +142,17 @@ fn effect(kind: &str, data: Data) -> Result<Effect, String> {
     Ok(match kind {
         "sale" => Effect::Sale(Box::new(sale(data)?)),
         "lead" | "customer.bound" => {
-            let bind = bind(&data);
+            let bind = bind(&data)?;
             if bind.evidence.is_none() {
                 return Err("No click and no referral code came with it.".into());
             }
             if kind == "lead" { Effect::Lead(bind) } else { Effect::Bind(bind) }
         }
         "refund" => Effect::Refund { key: refund()?, of: of()?, amount: amount(&data)? },
-        "refund.failed" => Effect::RefundFailed { key: refund()?, of: of()? },
+        "refund.failed" => {
+            let amount = if data.amount.is_some() { amount(&data)? } else { 0 };
+            Effect::RefundFailed { key: refund()?, of: of()?, amount }
+        }
         "dispute.opened" => Effect::DisputeOpened { key: dispute()?, of: of()?, amount: amount(&data)? },
         "dispute.won" => Effect::DisputeWon { key: dispute()?, of: of()? },
         "dispute.lost" => Effect::DisputeLost { key: dispute()?, of: of()?, amount: amount(&data)? },
@@ -151,7 +160,7 @@ fn effect(kind: &str, data: Data) -> Result<Effect, String> {
             subscription: subscription(&data).ok_or_else(|| missing("subscriptionId"))?,
             at: moment(data.ended_at.as_ref())?,
         },
-        "coupon.gone" => Effect::CouponGone { code: data.code.ok_or_else(|| missing("code"))? },
+        "coupon.gone" => Effect::CouponGone { codes: vec![data.code.ok_or_else(|| missing("code"))?] },
         _ => return Err(UNKNOWN.into()),
     })
 }
@@ -161,10 +170,9 @@ fn sale(data: Data) -> Result<Sale, String> {
     if data.amount.is_none() {
         return Err("It lacks data.amount.".into());
     }
-    let (paid, bind) = (amount(&data)?, bind(&data));
+    let (paid, bind) = (amount(&data)?, bind(&data)?);
     let key = data.order_id.clone().filter(|id| (1..=255).contains(&id.chars().count()));
     let key = key.ok_or("It lacks data.orderId, 1 to 255 characters.")?;
-    let occurred_at = moment(data.occurred_at.as_ref())?;
     let products = data.products.into_iter().map(|line| Product {
         amount: line.amount.and_then(|amount| currency.amount(amount.get()).ok()).map(|money| money.minor),
         id: line.id,
@@ -179,11 +187,10 @@ fn sale(data: Data) -> Result<Sale, String> {
         currency,
         evidence: bind.evidence,
         customer: bind.customer,
-        coupon: data.coupon,
         subscription: bind.subscription,
         is_recurring: data.recurring,
         products: products.collect(),
-        occurred_at,
+        occurred_at: bind.occurred_at,
     })
 }
 

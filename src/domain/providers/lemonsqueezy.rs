@@ -2,7 +2,7 @@
 //!
 //! Facts: docs.lemonsqueezy.com/help/webhooks (signing requests, event types, example payloads); the objects' fields
 //! as in its own JavaScript library. The first payment of a subscription is told twice, as an order and as an invoice
-//! whose reason is `initial`: the order counts.
+//! whose reason is `initial`: the order counts. Which discount it was is told by no event.
 
 use serde_json::Value;
 
@@ -79,6 +79,18 @@ fn first_of(invoice: &Value) -> Option<String> {
     if invoice["billing_reason"] == "initial" { first(&invoice["subscription_id"]) } else { None }
 }
 
+/// What a sale of that order or invoice is called.
+pub fn order_of(object: &str) -> Option<String> {
+    let (kind, id) = object.split_once(':').filter(|(kind, _)| matches!(*kind, "order" | "invoice"))?;
+    Some(format!("lemonsqueezy_{kind}_{id}"))
+}
+
+/// The order or invoice of a sale that is called that, or of the bare number of an order.
+pub fn object_of(order: &str) -> Option<String> {
+    let Some(named) = order.strip_prefix("lemonsqueezy_") else { return Some(format!("order:{order}")) };
+    named.split_once('_').map(|(kind, id)| format!("{kind}:{id}"))
+}
+
 const ODD: &str = "It names no amount or no known currency.";
 
 /// A sale from what orders and invoices have in common.
@@ -102,7 +114,6 @@ fn sale(kind: &str, meta: &Value, data: &Value) -> Result<Sale, Reading> {
         currency,
         evidence: evidence(&metadata),
         customer: customer(object("customer", &attributes["customer_id"]), &metadata, &attributes["user_email"]),
-        coupon: word(&attributes["discount_code"]),
         subscription: object("subscription", &attributes["subscription_id"]),
         is_recurring: false,
         products: Vec::new(),
@@ -148,6 +159,7 @@ fn subscription(meta: &Value, data: &Value) -> Reading {
         evidence: evidence(&metadata),
         customer: customer(object("customer", &attributes["customer_id"]), &metadata, &attributes["user_email"]),
         subscription: object("subscription", &data["id"]),
+        occurred_at: moment(&attributes["created_at"]),
     };
     if !bind.evidence.is_none() {
         effects.push(if attributes["status"] == "on_trial" { Effect::Lead(bind) } else { Effect::Bind(bind) });

@@ -91,6 +91,8 @@ pub enum Effect {
     RefundFailed {
         key: String,
         of: Vec<String>,
+        /// 0 where it is not told.
+        amount: i64,
     },
     DisputeOpened {
         key: String,
@@ -110,8 +112,9 @@ pub enum Effect {
         subscription: String,
         at: Option<Time>,
     },
+    /// By each of its names.
     CouponGone {
-        code: String,
+        codes: Vec<String>,
     },
 }
 
@@ -129,7 +132,6 @@ pub struct Sale {
     pub currency: Currency,
     pub evidence: Evidence,
     pub customer: Customer,
-    pub coupon: Option<String>,
     pub subscription: Option<String>,
     /// Not the first of its subscription.
     pub is_recurring: bool,
@@ -142,6 +144,7 @@ pub struct Bind {
     pub evidence: Evidence,
     pub customer: Customer,
     pub subscription: Option<String>,
+    pub occurred_at: Option<Time>,
 }
 
 /// What came along to tell who sent the customer.
@@ -151,11 +154,13 @@ pub struct Evidence {
     pub code: Option<String>,
     /// A field that merchants use for other things too: counts only where it is a click's id or a known code.
     pub hint: Option<String>,
+    /// Of every coupon the words to type and the provider's ids, as far as they are told. Most shops have others too.
+    pub coupons: Vec<String>,
 }
 
 impl Evidence {
     pub fn is_none(&self) -> bool {
-        self.click.is_none() && self.code.is_none() && self.hint.is_none()
+        self.click.is_none() && self.code.is_none() && self.hint.is_none() && self.coupons.is_empty()
     }
 }
 
@@ -220,6 +225,24 @@ impl Provider {
             Self::Polar => polar::verify(call, secrets, now).map(Some),
             Self::Generic => generic::verify(call, secrets, now).map(Some),
         }
+    }
+
+    /// The names under which this provider may know the payment of an order that the program calls that.
+    pub fn objects_of(self, order: &str) -> Vec<String> {
+        let own = match self {
+            Self::Stripe | Self::Paddle => None,
+            Self::LemonSqueezy => lemonsqueezy::object_of(order),
+            Self::Polar | Self::Generic => Some(format!("order:{order}")),
+        };
+        std::iter::once(order.to_owned()).chain(own).collect()
+    }
+
+    /// What the order of a payment that this provider knows by that name may be called in the program: as sales are
+    /// called here, or by the provider's id where the sale was told by the API or a file.
+    pub fn orders_of(self, object: &str) -> Vec<String> {
+        let bare = object.strip_prefix("order:").map(str::to_owned);
+        let own = if self == Self::LemonSqueezy { lemonsqueezy::order_of(object) } else { None };
+        std::iter::once(object.to_owned()).chain(own).chain(bare).collect()
     }
 
     /// What the body says; `None` where it is not an event of this provider at all.

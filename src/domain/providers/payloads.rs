@@ -22,12 +22,12 @@ fn words(effect: &Effect) -> String {
         Effect::Same(objects) => format!("same {}", objects.join("+")),
         Effect::Refund { key, of, amount } => format!("refund {key} {amount} of {}", of.join("+")),
         Effect::RefundedSoFar { key, of, amount } => format!("so far {key} {amount} of {}", of.join("+")),
-        Effect::RefundFailed { key, of } => format!("failed {key} of {}", of.join("+")),
+        Effect::RefundFailed { key, of, amount } => format!("failed {key} {amount} of {}", of.join("+")),
         Effect::DisputeOpened { key, of, amount } => format!("disputed {key} {amount} of {}", of.join("+")),
         Effect::DisputeWon { key, of } => format!("won {key} of {}", of.join("+")),
         Effect::DisputeLost { key, of, amount } => format!("lost {key} {amount} of {}", of.join("+")),
         Effect::SubscriptionEnded { subscription, at } => format!("ended {subscription} {}", at.unwrap()),
-        Effect::CouponGone { code } => format!("gone {code}"),
+        Effect::CouponGone { codes } => format!("gone {}", codes.join("+")),
     }
 }
 
@@ -51,6 +51,36 @@ fn readings(provider: Provider) -> String {
         format!("{} {mode}: {what}", file.file_stem().unwrap().display())
     };
     files.into_iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Every sale among the files.
+fn sales(provider: Provider) -> Vec<super::Sale> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/payloads").join(provider.as_str());
+    let texts = folder.read_dir().unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    let effects = texts.filter_map(|text| match provider.read(&text).unwrap().reading {
+        Reading::Effects(effects) => Some(effects),
+        Reading::Ignored(_) => None,
+    });
+    let sale = |effect| if let Effect::Sale(sale) = effect { Some(*sale) } else { None };
+    effects.flatten().filter_map(sale).collect()
+}
+
+#[test]
+fn an_order_is_found_by_its_payment_and_back() {
+    for provider in Provider::ALL {
+        let sales = sales(provider);
+        assert!(!sales.is_empty());
+        for sale in sales {
+            let objects = provider.objects_of(&sale.key);
+            assert!(objects.iter().any(|object| sale.objects.contains(object)), "{objects:?} {sale:?}");
+            let orders: Vec<_> = sale.objects.iter().flat_map(|object| provider.orders_of(object)).collect();
+            assert!(orders.contains(&sale.key), "{orders:?} {sale:?}");
+        }
+    }
+    assert_eq!(Provider::LemonSqueezy.objects_of("17"), ["17", "order:17"]);
+    assert_eq!(Provider::LemonSqueezy.orders_of("order:17"), ["order:17", "lemonsqueezy_order_17", "17"]);
+    // An order of that number is another thing.
+    assert_eq!(Provider::LemonSqueezy.orders_of("invoice:17"), ["invoice:17", "lemonsqueezy_invoice_17"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::{
-    Bind, Call, Effect, Event, Mode, Product, Reading, Sale, UNKNOWN, Unsigned,
+    Bind, Call, Effect, Event, Evidence, Mode, Product, Reading, Sale, UNKNOWN, Unsigned,
     json::{all, customer, evidence, items, moment, object, whole, word},
     signature,
 };
@@ -92,9 +92,11 @@ fn order(data: &Value) -> Reading {
         amount,
         paid: amount,
         currency,
-        evidence: evidence(&metadata),
+        evidence: Evidence {
+            coupons: all([word(&data["discount"]["code"]), word(&data["discount_id"])]),
+            ..evidence(&metadata)
+        },
         customer: by,
-        coupon: word(&data["discount"]["code"]),
         subscription: object("subscription", &data["subscription_id"]),
         is_recurring: matches!(data["billing_reason"].as_str(), Some("subscription_cycle" | "subscription_update")),
         products,
@@ -114,7 +116,12 @@ fn subscriber(data: &Value) -> Bind {
     let metadata = [&data["metadata"]];
     let mut by = customer(object("customer", &data["customer_id"]), &metadata, &data["customer"]["email"]);
     by.own_id = word(&data["customer"]["external_id"]).or(by.own_id);
-    Bind { evidence: evidence(&metadata), customer: by, subscription: object("subscription", &data["id"]) }
+    Bind {
+        evidence: evidence(&metadata),
+        customer: by,
+        subscription: object("subscription", &data["id"]),
+        occurred_at: moment(&data["created_at"]),
+    }
 }
 
 #[cfg(test)]
