@@ -259,6 +259,15 @@ impl Lines {
 }
 
 impl Status {
+    /// Whether files of such a run carry such a line. While it is open, only what is still to be paid, so that nothing
+    /// is paid twice; of one that is closed, what was.
+    pub const fn carries(self, line: LineStatus) -> bool {
+        match self {
+            Self::Open => matches!(line, LineStatus::Open),
+            _ => matches!(line, LineStatus::Paid),
+        }
+    }
+
     pub const fn label(self) -> &'static str {
         match self {
             Self::Draft => "Draft",
@@ -396,6 +405,14 @@ mod tests {
         assert_eq!(Schedule::Monthly.next_due(sunday), Some(day("2026-04-01")));
         assert_eq!(Schedule::Weekly.next_due(monday), Some(monday + 7));
         assert_eq!((Schedule::None.last_due(monday, 0), Schedule::None.next_due(monday)), (None, None));
+    }
+
+    #[test]
+    fn files_of_an_open_run_carry_what_is_open() {
+        use LineStatus as Line;
+        let all = [Line::Open, Line::Paid, Line::Failed, Line::Cancelled];
+        assert_eq!(all.map(|line| Status::Open.carries(line)), [true, false, false, false]);
+        assert_eq!(all.map(|line| Status::Paid.carries(line)), [false, true, false, false]);
     }
 
     #[test]
