@@ -236,6 +236,13 @@ pub struct Lines {
     pub cancelled: i64,
 }
 
+/// How many lines of a run were open and paid when somebody looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    pub open: i64,
+    pub paid: i64,
+}
+
 /// `28 paid, 1 failed`.
 impl fmt::Display for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -247,6 +254,20 @@ impl fmt::Display for Lines {
 }
 
 impl Lines {
+    /// What was decided since a page showed `seen` of the same run, if anything was. A line goes from open to paid and
+    /// from either to failed or cancelled, and never back: where as many are open and paid, they are the same.
+    pub fn decided_since(self, seen: Seen) -> Option<String> {
+        if (self.open, self.paid) == (seen.open, seen.paid) {
+            return None;
+        }
+        let what = match self.paid - seen.paid {
+            1 => "1 line was marked as paid".to_owned(),
+            more @ 2.. => format!("{more} lines were marked as paid"),
+            _ => "lines were changed".to_owned(),
+        };
+        Some(format!("{what} since this page was shown: look again"))
+    }
+
     /// Where the run stands, as its lines have it.
     pub const fn status(self) -> Status {
         match self {
@@ -413,6 +434,18 @@ mod tests {
         let all = [Line::Open, Line::Paid, Line::Failed, Line::Cancelled];
         assert_eq!(all.map(|line| Status::Open.carries(line)), [true, false, false, false]);
         assert_eq!(all.map(|line| Status::Paid.carries(line)), [false, true, false, false]);
+    }
+
+    #[test]
+    fn what_was_decided_since_somebody_looked() {
+        let now = |open, paid, failed| Lines { open, paid, failed, cancelled: 0 };
+        let since = |now: Lines| now.decided_since(Seen { open: 3, paid: 1 });
+        assert_eq!(since(now(3, 1, 0)), None);
+        let said = |what: &str| Some(format!("{what} since this page was shown: look again"));
+        assert_eq!(since(now(2, 2, 0)), said("1 line was marked as paid"));
+        assert_eq!(since(now(0, 3, 1)), said("2 lines were marked as paid"));
+        // One came back and another was paid.
+        assert_eq!(since(now(2, 1, 1)), said("lines were changed"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::{
         affiliate::PaymentMethod,
         id::{AffiliateId, Id, PayoutId, PayoutLineId},
         message,
-        payout::{self, Decision, LeftOut, LineStatus, Owed, Settings, Status},
+        payout::{self, Decision, LeftOut, LineStatus, Owed, Seen, Settings, Status},
         payout_files::results::Outcome,
         program::Difference,
         time::Time,
@@ -190,6 +190,41 @@ async fn hold(tx: &mut Tx, act: &Act, choice: &Choice, run: PayoutId) -> Result<
             payout_lines::add(tx, &new).await?;
             sum.add(amount);
         }
+    }
+}
+
+/// Keeps a decision about a whole run from somebody who has not seen what others decided meanwhile; for the
+/// transaction of the decision.
+///
+/// # Errors
+/// When lines were decided since.
+pub async fn must_be_as_seen(tx: &mut Tx, act: &Act, run: PayoutId, seen: Seen) -> Result<(), Refusal> {
+    payouts::lock(tx, act.program.id).await?;
+    match payout_lines::counts(tx, run).await?.decided_since(seen) {
+        Some(what) => Err(Refusal::field("status", format!("cannot change: {what}"))),
+        None => Ok(()),
+    }
+}
+
+/// The same about one line; what it is already may be said again.
+///
+/// # Errors
+/// When the line was decided otherwise since.
+pub async fn line_must_be_as_seen(
+    tx: &mut Tx,
+    act: &Act,
+    line: PayoutLineId,
+    seen: LineStatus,
+    wanted: LineStatus,
+) -> Result<(), Refusal> {
+    payouts::lock(tx, act.program.id).await?;
+    let now = payout_lines::by_id(tx, act.program.id, line).await?.map(|line| line.status);
+    match now.filter(|now| ![seen, wanted].contains(now)) {
+        Some(now) => {
+            let what = format!("cannot change: the line was marked as {now} since this page was shown: look again");
+            Err(Refusal::field("status", what))
+        }
+        None => Ok(()),
     }
 }
 

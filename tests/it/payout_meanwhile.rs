@@ -60,3 +60,50 @@ async fn the_files_of_an_open_run_carry_nobody_who_is_paid_already() {
     assert!(file.text.contains("one@example.com") && !file.text.contains("two@example.com"), "{}", file.text);
 }
 
+#[tokio::test]
+async fn an_old_page_takes_back_nothing_that_was_paid_meanwhile() {
+    let site = Site::start().await;
+    let browser = owner(&site).await;
+    let (run, lines) = three(&site).await;
+    let (at, line) = (format!("/m/acme/payouts/{run}"), format!("/m/acme/payouts/{run}/lines/{}", lines[0]));
+    let (old, old_line) = (browser.get(&at).await, browser.get(&line).await);
+    let cancels = async |page: &Answer| {
+        let (open, paid) = (hidden(page, "open"), hidden(page, "paid"));
+        let fields = [("status", "cancelled"), ("open", &open), ("paid", &paid)];
+        browser.post(&format!("{at}/status"), &fields).await
+    };
+    let seen = hidden(&old_line, "seen");
+    let moves = async |status: &str, seen: &str| {
+        browser.post(&line, &[("status", status), ("seen", seen), ("reason", "Because")]).await
+    };
+
+    for id in &lines[..2] {
+        decided(&site, &run, id, "paid").await;
+    }
+    let refused = cancels(&old).await;
+    assert_eq!(refused.status, 422, "{refused:?}");
+    let said = "2 lines were marked as paid since this page was shown: look again";
+    assert!(refused.text.contains(said), "{}", refused.text);
+    for status in ["failed", "cancelled"] {
+        let refused = moves(status, &seen).await;
+        assert_eq!(refused.status, 422, "{refused:?}");
+        assert!(refused.text.contains("was marked as paid since this page was shown: look again"), "{}", refused.text);
+    }
+    assert_eq!(browser.post(&format!("{at}/status"), &[("status", "cancelled")]).await.status, 422, "seen by nobody");
+    let entries = "SELECT COUNT(*) FROM ledger_entries WHERE kind = 'unpay'";
+    assert_eq!(site.database.number(entries).await, 0);
+
+    // Said twice it is said once.
+    assert_eq!(location(&moves("paid", &seen).await), at);
+    // With open eyes: that line came back, and then all of it is undone.
+    let seen = hidden(&browser.get(&line).await, "seen");
+    let half = browser.get(&at).await;
+    assert_eq!(location(&moves("failed", &seen).await), at);
+    decided(&site, &run, &lines[2], "paid").await;
+    assert_eq!(cancels(&half).await.status, 422, "as many are paid, but not the same");
+    assert_eq!(location(&cancels(&browser.get(&at).await).await), at);
+    assert_eq!(site.database.number(entries).await, 3);
+    assert!(browser.get(&at).await.text.contains("Undone by"));
+    site.check_ledger().await;
+}
+

@@ -7,10 +7,11 @@ use super::{actor, counted, forget_sums, style};
 use crate::{
     app::App,
     domain::{
+        Issue,
         id::{self, Id, PayoutId, PayoutLineId},
         money::{Currency, Money},
         payment,
-        payout::{LineStatus, Lines, Status},
+        payout::{LineStatus, Lines, Seen, Status},
         role::Permission,
         text,
         time::Time,
@@ -220,7 +221,15 @@ pub(super) async fn invalid(
     Ok(Reply::invalid(page(&mut tx, &app.secret, me, id, Id::new(0), form, problems).await?))
 }
 
-/// `POST /m/{program}/payouts/{id}/status`: all of it.
+/// What the page showed that the form was on.
+fn seen(form: &mut Form) -> Option<Seen> {
+    let number = |text: &str| text.parse::<i64>().map_err(|_| Issue::new("must be a number"));
+    let (open, paid) = (form.read("open", number), form.read("paid", number));
+    Some(Seen { open: open?, paid: paid? })
+}
+
+/// `POST /m/{program}/payouts/{id}/status`: all of it. What somebody else marked as paid since the page was shown is
+/// not taken back.
 pub async fn decide(
     me: Pays,
     State(app): State<App>,
@@ -229,10 +238,16 @@ pub async fn decide(
 ) -> Result<Reply, Failure> {
     let wanted = form.read("status", LineStatus::parse);
     let reason = form.read_filled("reason", |text| text::bounded(text, 0, 500).map(|()| text.to_owned()));
+    let seen = if wanted == Some(LineStatus::Cancelled) { seen(&mut form) } else { None };
     if let (Some(wanted), true) = (wanted, form.is_good()) {
         let act = me.act(&app);
         let done = app.db.write::<_, Refusal, _>(move |tx| {
-            Box::pin(async move { flow::decide_all(tx, &act, id, wanted, reason.as_deref()).await })
+            Box::pin(async move {
+                if let Some(seen) = seen {
+                    flow::must_be_as_seen(tx, &act, id, seen).await?;
+                }
+                flow::decide_all(tx, &act, id, wanted, reason.as_deref()).await
+            })
         });
         match done.await {
             Ok(run) => {
@@ -324,10 +339,14 @@ pub async fn decide_line(
     if wanted == Some(LineStatus::Failed) && reason.is_none() && form.is_good() {
         form.wrong("reason", "must be given: the affiliate reads it");
     }
-    if let (Some(wanted), true) = (wanted, form.is_good()) {
+    let seen = form.read("seen", LineStatus::parse);
+    if let (Some(wanted), Some(seen), true) = (wanted, seen, form.is_good()) {
         let act = me.act(&app);
         let done = app.db.write::<_, Refusal, _>(move |tx| {
-            Box::pin(async move { flow::decide_line(tx, &act, (run, id), wanted, reason.as_deref()).await })
+            Box::pin(async move {
+                flow::line_must_be_as_seen(tx, &act, id, seen, wanted).await?;
+                flow::decide_line(tx, &act, (run, id), wanted, reason.as_deref()).await
+            })
         });
         match done.await {
             Ok(line) => {
