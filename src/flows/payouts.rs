@@ -1,5 +1,7 @@
 //! Payouts: looked at before, made, paid, failed, cancelled and undone.
 
+use std::fmt;
+
 use super::{
     Act, Change, Refusal, invoices, mails,
     tax::{self, Forms},
@@ -10,7 +12,7 @@ use crate::{
         id::{AffiliateId, Id, PayoutId, PayoutLineId},
         message,
         payout::{self, Decision, LeftOut, LineStatus, Owed, Seen, Settings, Status},
-        payout_files::results::Outcome,
+        payout_files::results::{Meaning, Outcome, Problem, RowIssue},
         program::Difference,
         time::Time,
     },
@@ -408,37 +410,61 @@ pub async fn took_file(tx: &mut Tx, act: &Act, run: PayoutId, what: &str) -> Res
     Ok(act.audit(tx, "payout.file", run, Change { after: Some(what), ..Change::default() }).await?)
 }
 
-/// Takes in what a bank or a provider says came of open lines; how many were paid, and how many failed. What is not
-/// open any more, or not said, stays.
+/// What a bank or a provider says of a line, and in which row of its table.
+#[derive(Debug)]
+pub struct Told {
+    pub line: PayoutLineId,
+    pub row: u64,
+    pub outcome: Outcome,
+}
+
+/// What came of a bank's or a provider's table.
+#[derive(Debug, Default)]
+pub struct Taken {
+    pub paid: i64,
+    pub failed: i64,
+    /// Lines that were marked before as the table has it.
+    pub already_so: i64,
+    /// Rows that say something else than what was decided before, which stands.
+    pub otherwise: Vec<Problem>,
+}
+
+impl fmt::Display for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} paid, {} failed", self.paid, self.failed)?;
+        if self.already_so > 0 { write!(f, ", {} already so", self.already_so) } else { Ok(()) }
+    }
+}
+
+/// Takes in what a bank or a provider says came of a run's lines. Open ones are moved; of what was decided already, it
+/// is told whether that was the same.
 ///
 /// # Errors
-/// When there is no such payout.
-pub async fn take_results(
-    tx: &mut Tx,
-    act: &Act,
-    run: PayoutId,
-    told: &[(PayoutLineId, Outcome)],
-) -> Result<(i64, i64), Refusal> {
+/// When there is no such payout, or it is a draft, which has no lines.
+pub async fn take_results(tx: &mut Tx, act: &Act, run: PayoutId, told: &[Told]) -> Result<Taken, Refusal> {
     payouts::lock(tx, act.program.id).await?;
-    payouts::by_id(tx, act.program.id, run).await?.ok_or(Refusal::NotFound("payout"))?;
+    let found = payouts::by_id(tx, act.program.id, run).await?.ok_or(Refusal::NotFound("payout"))?;
+    if found.status == Status::Draft {
+        return Err(Refusal::field("file", "says how it went, but the payout is a draft, which holds nothing yet"));
+    }
     payout_lines::lock_held(tx, run, None).await?;
-    let (mut paid, mut failed) = (0, 0);
-    for (id, outcome) in told {
-        let line = payout_lines::by_id(tx, act.program.id, *id).await?.filter(|line| line.payout_id == run);
-        let Some(line) = line.filter(|line| line.status == LineStatus::Open) else { continue };
-        match outcome {
-            Outcome::Unknown => {}
-            Outcome::Paid => {
-                paid += move_lines(tx, act, Lines::One(&line), (LineStatus::Open, LineStatus::Paid), None).await?;
+    let mut taken = Taken::default();
+    for Told { line, row, outcome } in told {
+        let line = payout_lines::by_id(tx, act.program.id, *line).await?.filter(|line| line.payout_id == run);
+        let Some(line) = line else { continue };
+        match outcome.meaning(line.status) {
+            Meaning::Nothing => {}
+            Meaning::AlreadySo => taken.already_so += 1,
+            Meaning::Otherwise => {
+                taken.otherwise.push(Problem { row: *row, why: RowIssue::Otherwise(line.status) });
             }
-            Outcome::Failed(reason) => {
-                let moves = (LineStatus::Open, LineStatus::Failed);
-                failed += move_lines(tx, act, Lines::One(&line), moves, Some(reason)).await?;
+            Meaning::Goes(wanted, reason) => {
+                move_lines(tx, act, Lines::One(&line), (line.status, wanted), reason).await?;
+                *(if wanted == LineStatus::Paid { &mut taken.paid } else { &mut taken.failed }) += 1;
             }
         }
     }
-    let after = format!("{paid} paid, {failed} failed");
-    act.audit(tx, "payout.results", run, Change { after: Some(&after), ..Change::default() }).await?;
+    act.audit(tx, "payout.results", run, Change { after: Some(&taken.to_string()), ..Change::default() }).await?;
     settle(tx, act, run).await?;
-    Ok((paid, failed))
+    Ok(taken)
 }

@@ -107,3 +107,33 @@ async fn an_old_page_takes_back_nothing_that_was_paid_meanwhile() {
     site.check_ledger().await;
 }
 
+#[tokio::test]
+async fn what_a_report_says_of_decided_lines_is_told() {
+    let site = Site::start().await;
+    let browser = owner(&site).await;
+    let (run, lines) = three(&site).await;
+    let table = |said: [&str; 3]| {
+        let rows = lines.iter().zip(said).map(|(line, said)| format!("{line},{said}\r\n"));
+        format!("id,status\r\n{}", rows.collect::<String>())
+    };
+    let at = format!("/m/acme/payouts/{run}");
+    let first = results(&browser, &run, &table(["Completed", "Returned", "Pending"])).await;
+    assert_eq!(location(&first), at);
+    assert!(browser.get(&at).await.text.contains("1 paid, 1 failed."));
+    // The same report, newer and as large as one of many: what it said before is so.
+    let newer = table(["Completed", "Returned", "Completed"]) + &",\r\n".repeat(500_000);
+    let newer = results(&browser, &run, &newer).await;
+    assert_eq!(location(&newer), at);
+    assert!(browser.get(&at).await.text.contains("1 paid, 0 failed, 2 already so."));
+    let other = results(&browser, &run, &table(["Returned", "Completed", "Completed"])).await;
+    assert_eq!(other.status, 422, "{other:?}");
+    for said in [
+        "Row 2 says something else of a line that is marked as paid already",
+        "Row 3 says something else of a line that is marked as failed already",
+        "0 paid, 0 failed, 1 already so",
+    ] {
+        assert!(other.text.contains(said), "{said} in {}", other.text);
+    }
+    site.check_ledger().await;
+}
+

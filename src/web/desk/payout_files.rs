@@ -32,10 +32,11 @@ use crate::{
         csv::attachment,
         failure::Failure,
         filters,
+        form::Form,
         input::{PathId, Query, path_parameter},
         reply::Reply,
         shell::Notice,
-        upload::Upload,
+        upload::{Large, Upload},
     },
 };
 
@@ -218,30 +219,41 @@ pub async fn results(
     me: Pays,
     State(app): State<App>,
     PathId(id): PathId<id::Payout>,
-    upload: Upload,
+    Large(upload): Large,
 ) -> Result<Reply, Failure> {
-    let Upload { mut form, file, .. } = upload;
-    let Some(text) = file.and_then(|bytes| String::from_utf8(bytes).ok()) else {
-        form.wrong("file", "must be a CSV file in UTF-8");
+    let (mut form, text) = match upload {
+        Some(Upload { form, file, .. }) => (form, file.and_then(|bytes| String::from_utf8(bytes).ok())),
+        None => (Form::default(), None),
+    };
+    let Some(text) = text else {
+        form.wrong("file", "must be a CSV file in UTF-8 of 4 MB at most");
         return invalid(&app, &me, id, form, Vec::new()).await;
     };
     let act = me.act(&app);
     let read = Source::read(&app, &me.program, id, |_, _| true).await?.with(act.now, move |run, _| {
         let read = results::read(&text, run);
-        let problems: Vec<_> = read.problems.iter().map(|it| format!("Row {} {}", it.row, it.why)).collect();
-        let told = read.lines.into_iter();
-        let told: Vec<_> = told.filter_map(|(line, of)| Some((PayoutLineId::parse(line.id).ok()?, of))).collect();
-        (told, problems)
+        let told = read.lines.into_iter().filter_map(|results::Told { line, row, outcome }| {
+            Some(flow::Told { line: PayoutLineId::parse(line.id).ok()?, row, outcome })
+        });
+        (told.collect::<Vec<_>>(), read.problems)
     });
-    let (told, problems) = read.await?;
+    let (told, mut problems) = read.await?;
     let done =
         app.db.write::<_, Refusal, _>(move |tx| Box::pin(async move { flow::take_results(tx, &act, id, &told).await }));
-    let (paid, failed) = done.await?;
+    let mut taken = match done.await {
+        Ok(taken) => taken,
+        Err(refusal) => {
+            form.refused(refusal)?;
+            return invalid(&app, &me, id, form, Vec::new()).await;
+        }
+    };
     forget_sums(&app, me.program.id);
-    let said = format!("{paid} paid, {failed} failed.");
+    problems.append(&mut taken.otherwise);
     if problems.is_empty() {
-        return Ok(Reply::done(format!("/m/{}/payouts/{id}", me.program.slug), Notice::done(said)));
+        return Ok(Reply::done(format!("/m/{}/payouts/{id}", me.program.slug), Notice::done(format!("{taken}."))));
     }
-    form.wrong("file", format!("has rows that say nothing that could be used. From the others: {said}"));
+    problems.sort_by_key(|problem| problem.row);
+    let problems = problems.iter().map(|problem| format!("Row {} {}", problem.row, problem.why)).collect();
+    form.wrong("file", format!("has rows that changed nothing. From the others: {taken}."));
     invalid(&app, &me, id, form, problems).await
 }
