@@ -246,7 +246,7 @@ pub async fn decide_line(
     let line = payout_lines::by_id(tx, act.program.id, id).await?.filter(|line| line.payout_id == run);
     let line = line.ok_or_else(unknown)?;
     payout_lines::lock_held(tx, run, Some(id)).await?;
-    if move_lines(tx, act, Lines::One(&line), (line.status, wanted), reason).await? == 0 {
+    if move_lines(tx, act, Lines::One(&line), (line.status, wanted), reason).await?.count == 0 {
         return Ok(line);
     }
     let words = Change { before: Some(line.status.as_str()), after: Some(wanted.as_str()), reason };
@@ -256,7 +256,7 @@ pub async fn decide_line(
 }
 
 /// Sets the status of every line of the run that can have it: paid or failed those that are open, cancelled also
-/// those that were paid, whose payment is taken back by a counter-entry. The run as it is now.
+/// those that were paid, whose payment is taken back by a counter-entry. The run as it is now, and what was moved.
 ///
 /// # Errors
 /// When there is no such payout, or none of its lines can have that status.
@@ -266,34 +266,63 @@ pub async fn decide_all(
     run: PayoutId,
     wanted: LineStatus,
     reason: Option<&str>,
-) -> Result<Payout, Refusal> {
+) -> Result<(Payout, Moved), Refusal> {
     let (program, unknown) = (act.program.id, || Refusal::NotFound("payout"));
     payouts::lock(tx, program).await?;
     let found = payouts::by_id(tx, program, run).await?.ok_or_else(unknown)?;
     if found.status == Status::Draft && wanted == LineStatus::Cancelled {
         payouts::set_status(tx, run, Status::Cancelled, act.now).await?;
         act.audit(tx, "payout.cancelled", run, Change { reason, ..Change::default() }).await?;
-        return payouts::by_id(tx, program, run).await?.ok_or_else(unknown);
+        let run = payouts::by_id(tx, program, run).await?.ok_or_else(unknown)?;
+        return Ok((run, Moved::default()));
     }
     payout_lines::lock_held(tx, run, None).await?;
     let mut moved = move_lines(tx, act, Lines::Run(run), (LineStatus::Open, wanted), reason).await?;
     if wanted == LineStatus::Cancelled {
-        moved += move_lines(tx, act, Lines::Run(run), (LineStatus::Paid, wanted), reason).await?;
+        moved.add(move_lines(tx, act, Lines::Run(run), (LineStatus::Paid, wanted), reason).await?);
     }
-    if moved == 0 {
+    if moved.count == 0 {
         let is_so = found.status.as_str() == wanted.as_str();
-        return if is_so { Ok(found) } else { Err(Refusal::field("status", nothing_to_move(found.status))) };
+        return if is_so { Ok((found, moved)) } else { Err(Refusal::field("status", nothing_to_move(found.status))) };
     }
     let words = Change { before: Some(found.status.as_str()), after: Some(wanted.as_str()), reason };
     act.audit(tx, &format!("payout.{wanted}"), run, words).await?;
     settle(tx, act, run).await?;
-    payouts::by_id(tx, program, run).await?.ok_or_else(unknown)
+    Ok((payouts::by_id(tx, program, run).await?.ok_or_else(unknown)?, moved))
 }
 
 fn nothing_to_move(status: Status) -> String {
     match status {
         Status::Draft => "cannot change: the payout is a draft, which holds nothing yet".into(),
         status => format!("cannot change: the payout is {status}, and none of its lines is open"),
+    }
+}
+
+/// Lines that were moved: how many, how much that is in minor units, and how many of their affiliates are told by mail.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Moved {
+    pub count: i64,
+    pub amount: i64,
+    pub told: i64,
+}
+
+impl Moved {
+    fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.amount += other.amount;
+        self.told += other.told;
+    }
+
+    async fn line(
+        &mut self,
+        tx: &mut Tx,
+        act: &Act,
+        line: &Line,
+        (decision, wanted): (Decision, LineStatus),
+    ) -> Result<(), Error> {
+        let is_told = tell(tx, act, line, decision, wanted).await?;
+        self.add(Self { count: 1, amount: line.amount_minor, told: i64::from(is_told) });
+        Ok(())
     }
 }
 
@@ -305,24 +334,23 @@ enum Lines<'a> {
 }
 
 /// Moves the lines from one status to another, what they hold and the counters with them, and tells whom that
-/// concerns; how many lines that were.
+/// concerns.
 async fn move_lines(
     tx: &mut Tx,
     act: &Act,
     lines: Lines<'_>,
     (from, wanted): (LineStatus, LineStatus),
     reason: Option<&str>,
-) -> Result<i64, Refusal> {
+) -> Result<Moved, Refusal> {
     let refused = |refusal: payout::Refusal| Refusal::field("status", format!("{refusal} (the line is {from})"));
     let decision = payout::decide(from, wanted).map_err(refused)?;
+    let mut moved = Moved::default();
     if decision == Decision::Nothing {
-        return Ok(0);
+        return Ok(moved);
     }
-    let mut moved = 0;
     let which = match lines {
         Lines::One(line) => {
-            tell(tx, act, line, decision, wanted).await?;
-            moved += 1;
+            moved.line(tx, act, line, (decision, wanted)).await?;
             Which::Line(line.id)
         }
         Lines::Run(run) => {
@@ -332,8 +360,7 @@ async fn move_lines(
                 let Some(last) = some.last() else { break };
                 above = last.id;
                 for line in &some {
-                    tell(tx, act, line, decision, wanted).await?;
-                    moved += 1;
+                    moved.line(tx, act, line, (decision, wanted)).await?;
                 }
             }
             Which::Run(run)
@@ -350,13 +377,13 @@ async fn move_lines(
     Ok(moved)
 }
 
-/// What a line's move says to the ledger and to its affiliate.
-async fn tell(tx: &mut Tx, act: &Act, line: &Line, decision: Decision, wanted: LineStatus) -> Result<(), Error> {
+/// What a line's move says to the ledger and to its affiliate; whether they are written to.
+async fn tell(tx: &mut Tx, act: &Act, line: &Line, decision: Decision, wanted: LineStatus) -> Result<bool, Error> {
     post(tx, act, line, decision).await?;
     let kind = match wanted {
         LineStatus::Paid => message::Kind::PayoutPaid,
         LineStatus::Failed => message::Kind::PayoutFailed,
-        LineStatus::Open | LineStatus::Cancelled => return Ok(()),
+        LineStatus::Open | LineStatus::Cancelled => return Ok(false),
     };
     mails::enqueue_for_affiliate(tx, act, line.affiliate_id, kind, line.id.raw()).await
 }

@@ -348,7 +348,7 @@ pub async fn decide(
     let (act, new) = (me.act(&app), input.value);
     once::write(&app, act, input.once, move |tx, act| {
         Box::pin(async move {
-            let payout = payouts::decide_all(tx, &act, id, new.status, new.reason.as_deref()).await?;
+            let (payout, _) = payouts::decide_all(tx, &act, id, new.status, new.reason.as_deref()).await?;
             let window = (20, 0);
             let lines = payout_lines::page(tx, id, window.0, window.1).await?;
             Ok(Reply::data(whole(payout, lines, &act.secret, window)?))

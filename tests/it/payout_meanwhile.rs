@@ -137,3 +137,37 @@ async fn what_a_report_says_of_decided_lines_is_told() {
     site.check_ledger().await;
 }
 
+#[tokio::test]
+async fn marking_as_paid_says_what_was_moved_and_who_was_told() {
+    let site = Site::start().await;
+    let browser = owner(&site).await;
+    earner(&site, "anna").await;
+    let (run, lines) = three(&site).await;
+    decided(&site, &run, &lines[1], "failed").await;
+    let at = format!("/m/acme/payouts/{run}");
+    let paid = async || {
+        assert_eq!(location(&browser.post(&format!("{at}/status"), &[("status", "paid")]).await), at);
+        browser.get(&at).await.text.replace('\u{a0}', " ")
+    };
+    let said = paid().await;
+    assert!(said.contains("Paid: USD 40.00 to 2 affiliates. Nobody was told by e-mail"), "{said}");
+    let said = paid().await;
+    assert!(said.contains("It was marked as paid already."), "{said}");
+}
+
+#[tokio::test]
+async fn what_failed_shows_what_it_held_then() {
+    let site = Site::start().await;
+    let anna = earner(&site, "anna").await;
+    assert_eq!(site.api.sale("anna", "100.00", "A-1").await.status, 201);
+    let commission = site.api.newest_commission(&anna).await;
+    site.api.decide(&commission, "approved").await;
+    let (run, lines) = made(&site).await;
+    decided(&site, &run, &lines[0], "failed").await;
+    let sale = site.api.get(&format!("/commissions/{commission}")).await.data()["commission"]["conversionId"].clone();
+    let (at, back) = (format!("/conversions/{}/refunds", sale.as_str().unwrap()), json!({ "amount": 50 }));
+    assert_eq!(site.api.post(&at, &back).await.status, 201);
+    let browser = signed_in(&site, "anna@people.example").await;
+    let page = browser.get(&format!("/payouts/{}", lines[0])).await;
+    assert!(page.text.contains("20.00") && !page.text.contains("10.00"), "{}", page.text);
+}

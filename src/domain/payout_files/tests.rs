@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::{results::{Meaning, Outcome}, *};
+use super::{
+    results::{Meaning, Outcome},
+    *,
+};
 use crate::domain::payout::LineStatus;
 use crate::domain::{money::Currency, payment};
 
@@ -199,7 +202,9 @@ fn only_what_is_open_is_moved() {
     let (paid, came_back) = (Outcome::Paid, failed("No such account"));
     assert_eq!(paid.meaning(Open), Meaning::Goes(Paid, None));
     assert_eq!(came_back.meaning(Open), Meaning::Goes(Failed, Some("No such account")));
-    for (outcome, so, otherwise) in [(&paid, [Paid, Paid], [Failed, Cancelled]), (&came_back, [Failed, Cancelled], [Paid, Paid])] {
+    for (outcome, so, otherwise) in
+        [(&paid, [Paid, Paid], [Failed, Cancelled]), (&came_back, [Failed, Cancelled], [Paid, Paid])]
+    {
         assert_eq!(so.map(|now| outcome.meaning(now)), [Meaning::AlreadySo; 2]);
         assert_eq!(otherwise.map(|now| outcome.meaning(now)), [Meaning::Otherwise; 2]);
     }

@@ -9,6 +9,7 @@ use crate::{
     domain::{
         Issue,
         id::{self, Id, PayoutId, PayoutLineId},
+        locale::NumberStyle,
         money::{Currency, Money},
         payment,
         payout::{LineStatus, Lines, Seen, Status},
@@ -16,7 +17,10 @@ use crate::{
         text,
         time::Time,
     },
-    flows::{Refusal, payment_details, payouts as flow},
+    flows::{
+        Refusal, payment_details,
+        payouts::{self as flow, Moved},
+    },
     secret::SecretKey,
     store::{
         Error, Tx, audit,
@@ -250,16 +254,11 @@ pub async fn decide(
             })
         });
         match done.await {
-            Ok(run) => {
+            Ok((_, moved)) => {
                 forget_sums(&app, me.program.id);
                 let style = style(&mut *app.db.read().await?, &me).await?;
-                let what = format!(
-                    "{} to {}",
-                    style.money(me.program.currency.of(run.amount_minor)),
-                    counted(style, run.line_count, "affiliate")
-                );
                 let told = match wanted {
-                    LineStatus::Paid => format!("Paid: {what}. They have been told by e-mail."),
+                    LineStatus::Paid => paid(moved, style, me.program.currency),
                     LineStatus::Failed => "Failed. What it held is owed again.".to_owned(),
                     _ => "Cancelled. What it held is owed again.".to_owned(),
                 };
@@ -269,6 +268,23 @@ pub async fn decide(
         }
     }
     invalid(&app, &me, id, form, Vec::new()).await
+}
+
+/// What was marked as paid now, and whom a mail tells.
+fn paid(moved: Moved, style: NumberStyle, currency: Currency) -> String {
+    let Moved { count, amount, told } = moved;
+    if count == 0 {
+        return "It was marked as paid already.".to_owned();
+    }
+    let mails = match told {
+        0 => "Nobody was told by e-mail: they have no account here, or want no such mails.".to_owned(),
+        told if told == count => "They have been told by e-mail.".to_owned(),
+        told => format!(
+            "Told by e-mail: {} of them. The others have no account here, or want no such mails.",
+            style.number(told)
+        ),
+    };
+    format!("Paid: {} to {}. {mails}", style.money(currency.of(amount)), counted(style, count, "affiliate"))
 }
 
 #[derive(Template)]
