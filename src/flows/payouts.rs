@@ -108,6 +108,15 @@ pub async fn preview(
     }
 }
 
+/// What a payout of everybody would be now.
+///
+/// # Errors
+/// The database's.
+pub async fn payable_now(tx: &mut Tx, act: &Act) -> Result<Sum, Error> {
+    let choice = Choice { until: act.now, method: None, only: Vec::new(), without: Vec::new() };
+    preview(tx, act, &choice, |_, _| ()).await
+}
+
 /// Makes the run: everything payable of everybody whom it takes is held by it from now on, and its total is the sum of
 /// what it holds. The same token again is the same run; the run, and whether it is new.
 ///

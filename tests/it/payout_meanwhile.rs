@@ -171,3 +171,40 @@ async fn what_failed_shows_what_it_held_then() {
     let page = browser.get(&format!("/payouts/{}", lines[0])).await;
     assert!(page.text.contains("20.00") && !page.text.contains("10.00"), "{}", page.text);
 }
+
+const WEEKLY: [(&str, &str); 4] =
+    [("hold_days", "0"), ("minimum", "25.00"), ("schedule", "weekly"), ("methods", "paypal")];
+const DRAFTS: &str = "SELECT COUNT(*) FROM payouts WHERE status = 'draft'";
+
+#[tokio::test]
+async fn a_payout_is_prepared_when_somebody_can_be_paid() {
+    let site = Site::start().await;
+    let browser = owner(&site).await;
+    assert_eq!(location(&browser.post("/m/acme/settings/payouts", &WEEKLY).await), "/m/acme/settings");
+    // Below the minimum nobody is paid, and nobody is told.
+    owed(&site, "one", ("paypal", "one@example.com"), 20).await;
+    jobs::enqueue_recurring(&site.app).await.unwrap();
+    site.advance_seconds(2 * 86_400);
+    jobs::work_off(&site.app).await.unwrap();
+    assert_eq!(site.database.number(DRAFTS).await, 0);
+    // Who is owed enough is paid, however much others owe.
+    owed(&site, "two", ("paypal", "two@example.com"), 40).await;
+    owed(&site, "minus", ("paypal", "minus@example.com"), -500).await;
+    site.advance_seconds(7 * 86_400);
+    jobs::work_off(&site.app).await.unwrap();
+    assert_eq!(site.database.number(DRAFTS).await, 1);
+    let mara = signed_in(&site, "mara@example.com").await;
+    let tiles = mara.get("/m/acme/payouts").await.text.replace('\u{a0}', " ");
+    assert!(tiles.contains("60.00") && tiles.contains("2 affiliates"), "{tiles}");
+
+    // A draft holds nothing that a bank could say anything of.
+    let draft = "SELECT id FROM payouts WHERE status = 'draft'";
+    let draft = offshoot::domain::id::PayoutId::new(site.database.number(draft).await);
+    let refused = results(&mara, &draft.to_string(), "id,status\r\n").await;
+    assert_eq!(refused.status, 422, "{refused:?}");
+    assert!(refused.text.contains("the payout is a draft"), "{}", refused.text);
+    for status in ["paid", "failed"] {
+        site.api.post(&format!("/payouts/{draft}/status"), &json!({ "status": status })).await.refuses("status");
+    }
+    assert_eq!(site.database.number(DRAFTS).await, 1);
+}
