@@ -208,3 +208,16 @@ async fn a_payout_is_prepared_when_somebody_can_be_paid() {
     }
     assert_eq!(site.database.number(DRAFTS).await, 1);
 }
+
+#[tokio::test]
+async fn whoever_may_only_read_sees_no_whole_account() {
+    let site = Site::start().await;
+    let (run, _) = three(&site).await;
+    let details = async |api: &crate::support::Api| {
+        let shown = api.get(&format!("/payouts/{run}")).await;
+        shown.data()["lines"][0]["paymentDetails"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(details(&site.api).await, "one@example.com");
+    let masked = details(&site.key(offshoot::domain::key::Scope::Read).await).await;
+    assert_eq!(masked, offshoot::domain::payment::masked("one@example.com"));
+}
