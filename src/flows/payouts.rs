@@ -1,6 +1,6 @@
 //! Payouts: looked at before, made, paid, failed, cancelled and undone.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use super::{
     Act, Change, Refusal, invoices, mails,
@@ -340,6 +340,8 @@ impl Moved {
 enum Lines<'a> {
     One(&'a Line),
     Run(PayoutId),
+    /// Those that were noted as paid.
+    Noted(PayoutId),
 }
 
 /// Moves the lines from one status to another, what they hold and the counters with them, and tells whom that
@@ -362,17 +364,18 @@ async fn move_lines(
             moved.line(tx, act, line, (decision, wanted)).await?;
             Which::Line(line.id)
         }
-        Lines::Run(run) => {
+        Lines::Run(run) | Lines::Noted(run) => {
+            let is_noted = matches!(lines, Lines::Noted(_));
             let mut above = Id::new(0);
             loop {
                 let some = payout_lines::all(tx, run, Some(from), above, STEP).await?;
                 let Some(last) = some.last() else { break };
                 above = last.id;
-                for line in &some {
+                for line in some.iter().filter(|line| !is_noted || line.paid_at.is_some()) {
                     moved.line(tx, act, line, (decision, wanted)).await?;
                 }
             }
-            Which::Run(run)
+            if is_noted { Which::Noted(run) } else { Which::Run(run) }
         }
     };
     if decision == Decision::Pay {
@@ -484,23 +487,38 @@ pub async fn take_results(tx: &mut Tx, act: &Act, run: PayoutId, told: &[Told]) 
         return Err(Refusal::field("file", "says how it went, but the payout is a draft, which holds nothing yet"));
     }
     payout_lines::lock_held(tx, run, None).await?;
-    let mut taken = Taken::default();
-    for Told { line, row, outcome } in told {
-        let line = payout_lines::by_id(tx, act.program.id, *line).await?.filter(|line| line.payout_id == run);
-        let Some(line) = line else { continue };
-        match outcome.meaning(line.status) {
-            Meaning::Nothing => {}
-            Meaning::AlreadySo => taken.already_so += 1,
-            Meaning::Otherwise => {
-                taken.otherwise.push(Problem { row: *row, why: RowIssue::Otherwise(line.status) });
-            }
-            Meaning::Goes(wanted, reason) => {
-                move_lines(tx, act, Lines::One(&line), (line.status, wanted), reason).await?;
-                *(if wanted == LineStatus::Paid { &mut taken.paid } else { &mut taken.failed }) += 1;
+    let told: HashMap<PayoutLineId, &Told> = told.iter().map(|told| (told.line, told)).collect();
+    let (mut taken, mut above) = (Taken::default(), Id::new(0));
+    loop {
+        let some = payout_lines::all(tx, run, None, above, STEP).await?;
+        let Some(last) = some.last() else { break };
+        above = last.id;
+        for line in &some {
+            if let Some(told) = told.get(&line.id) {
+                take_result(tx, act, line, told, &mut taken).await?;
             }
         }
     }
+    let moves = (LineStatus::Open, LineStatus::Paid);
+    taken.paid = move_lines(tx, act, Lines::Noted(run), moves, None).await?.count;
     act.audit(tx, "payout.results", run, Change { after: Some(&taken.to_string()), ..Change::default() }).await?;
     settle(tx, act, run).await?;
     Ok(taken)
+}
+
+/// What failed is moved at once, each for its own reason; what was paid is noted, and moved with the others.
+async fn take_result(tx: &mut Tx, act: &Act, line: &Line, told: &Told, taken: &mut Taken) -> Result<(), Refusal> {
+    match told.outcome.meaning(line.status) {
+        Meaning::Nothing => {}
+        Meaning::AlreadySo => taken.already_so += 1,
+        Meaning::Otherwise => {
+            taken.otherwise.push(Problem { row: told.row, why: RowIssue::Otherwise(line.status) });
+        }
+        Meaning::Paid => payout_lines::note_paid(tx, line.id, act.now).await?,
+        Meaning::Failed(reason) => {
+            let moves = (line.status, LineStatus::Failed);
+            taken.failed += move_lines(tx, act, Lines::One(line), moves, Some(reason)).await?.count;
+        }
+    }
+    Ok(())
 }

@@ -20,8 +20,9 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning<'a> {
     Nothing,
-    /// The line goes there, for that reason.
-    Goes(LineStatus, Option<&'a str>),
+    Paid,
+    /// For that reason.
+    Failed(&'a str),
     AlreadySo,
     /// Somebody said otherwise before, and that stands.
     Otherwise,
@@ -32,8 +33,8 @@ impl Outcome {
     pub fn meaning(&self, now: LineStatus) -> Meaning<'_> {
         match (self, now) {
             (Self::Unknown, _) => Meaning::Nothing,
-            (Self::Paid, LineStatus::Open) => Meaning::Goes(LineStatus::Paid, None),
-            (Self::Failed(reason), LineStatus::Open) => Meaning::Goes(LineStatus::Failed, Some(reason)),
+            (Self::Paid, LineStatus::Open) => Meaning::Paid,
+            (Self::Failed(reason), LineStatus::Open) => Meaning::Failed(reason),
             (Self::Paid, LineStatus::Paid) | (Self::Failed(_), LineStatus::Failed | LineStatus::Cancelled) => {
                 Meaning::AlreadySo
             }

@@ -200,8 +200,8 @@ fn our_own_table_is_read_back() {
 fn only_what_is_open_is_moved() {
     use LineStatus::{Cancelled, Failed, Open, Paid};
     let (paid, came_back) = (Outcome::Paid, failed("No such account"));
-    assert_eq!(paid.meaning(Open), Meaning::Goes(Paid, None));
-    assert_eq!(came_back.meaning(Open), Meaning::Goes(Failed, Some("No such account")));
+    assert_eq!(paid.meaning(Open), Meaning::Paid);
+    assert_eq!(came_back.meaning(Open), Meaning::Failed("No such account"));
     for (outcome, so, otherwise) in
         [(&paid, [Paid, Paid], [Failed, Cancelled]), (&came_back, [Failed, Cancelled], [Paid, Paid])]
     {
