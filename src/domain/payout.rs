@@ -236,6 +236,13 @@ pub struct Lines {
     pub cancelled: i64,
 }
 
+/// How many lines of a run were open and paid when somebody looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    pub open: i64,
+    pub paid: i64,
+}
+
 /// `28 paid, 1 failed`.
 impl fmt::Display for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -247,6 +254,20 @@ impl fmt::Display for Lines {
 }
 
 impl Lines {
+    /// What was decided since a page showed `seen` of the same run, if anything was. A line goes from open to paid and
+    /// from either to failed or cancelled, and never back: where as many are open and paid, they are the same.
+    pub fn decided_since(self, seen: Seen) -> Option<String> {
+        if (self.open, self.paid) == (seen.open, seen.paid) {
+            return None;
+        }
+        let what = match self.paid - seen.paid {
+            1 => "1 line was marked as paid".to_owned(),
+            more @ 2.. => format!("{more} lines were marked as paid"),
+            _ => "lines were changed".to_owned(),
+        };
+        Some(format!("{what} since this page was shown: look again"))
+    }
+
     /// Where the run stands, as its lines have it.
     pub const fn status(self) -> Status {
         match self {
@@ -259,6 +280,15 @@ impl Lines {
 }
 
 impl Status {
+    /// Whether files of such a run carry such a line. While it is open, only what is still to be paid, so that nothing
+    /// is paid twice; of one that is closed, what was.
+    pub const fn carries(self, line: LineStatus) -> bool {
+        match self {
+            Self::Open => matches!(line, LineStatus::Open),
+            _ => matches!(line, LineStatus::Paid),
+        }
+    }
+
     pub const fn label(self) -> &'static str {
         match self {
             Self::Draft => "Draft",
@@ -396,6 +426,26 @@ mod tests {
         assert_eq!(Schedule::Monthly.next_due(sunday), Some(day("2026-04-01")));
         assert_eq!(Schedule::Weekly.next_due(monday), Some(monday + 7));
         assert_eq!((Schedule::None.last_due(monday, 0), Schedule::None.next_due(monday)), (None, None));
+    }
+
+    #[test]
+    fn files_of_an_open_run_carry_what_is_open() {
+        use LineStatus as Line;
+        let all = [Line::Open, Line::Paid, Line::Failed, Line::Cancelled];
+        assert_eq!(all.map(|line| Status::Open.carries(line)), [true, false, false, false]);
+        assert_eq!(all.map(|line| Status::Paid.carries(line)), [false, true, false, false]);
+    }
+
+    #[test]
+    fn what_was_decided_since_somebody_looked() {
+        let now = |open, paid, failed| Lines { open, paid, failed, cancelled: 0 };
+        let since = |now: Lines| now.decided_since(Seen { open: 3, paid: 1 });
+        assert_eq!(since(now(3, 1, 0)), None);
+        let said = |what: &str| Some(format!("{what} since this page was shown: look again"));
+        assert_eq!(since(now(2, 2, 0)), said("1 line was marked as paid"));
+        assert_eq!(since(now(0, 3, 1)), said("2 lines were marked as paid"));
+        // One came back and another was paid.
+        assert_eq!(since(now(2, 1, 1)), said("lines were changed"));
     }
 
     #[test]

@@ -154,5 +154,6 @@ async fn answered(
 ) -> Result<(), Refusal> {
     let change = Change { before: Some("open"), after: Some(after), reason: words };
     act.audit(tx, action, claim.id, change).await?;
-    Ok(mails::enqueue_for_affiliate(tx, act, claim.affiliate_id, Kind::ClaimAnswered, claim.id.raw()).await?)
+    mails::enqueue_for_affiliate(tx, act, claim.affiliate_id, Kind::ClaimAnswered, claim.id.raw()).await?;
+    Ok(())
 }

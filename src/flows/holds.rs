@@ -75,15 +75,14 @@ async fn approve_some(
     Ok(due.last().copied())
 }
 
-/// Prepares the payout that fell due on that day, once, if there is anything to pay, and tells those who pay.
+/// Prepares the payout that fell due on that day, once, if anybody can be paid, and tells those who pay.
 async fn prepare(tx: &mut Tx, act: &Act, day: i64) -> Result<(), store::Error> {
     let program = act.program.id;
     let token = format!("schedule:{day}");
     if payouts::by_token(tx, program, &token).await?.is_some() {
         return Ok(());
     }
-    let (_, sum) = payouts::payable(tx, program, act.now).await?;
-    if sum <= 0 {
+    if super::payouts::payable_now(tx, act).await?.count == 0 {
         return Ok(());
     }
     let id: PayoutId = act.id();

@@ -57,8 +57,8 @@ pub async fn enqueue(tx: &mut Tx, ids: &Ids, now: Time, new: NewMail<'_>) -> Res
     Ok(true)
 }
 
-/// Enqueues a mail to the affiliate of a program, by the account that they read about it with. Those whom the
-/// merchant only entered have none, and are not written to.
+/// Enqueues a mail to the affiliate of a program, by the account that they read about it with; whether they are
+/// written to. Those whom the merchant only entered have no account, and are not.
 ///
 /// # Errors
 /// The database's.
@@ -68,11 +68,12 @@ pub async fn enqueue_for_affiliate(
     affiliate: AffiliateId,
     kind: Kind,
     cause: i64,
-) -> Result<(), Error> {
-    let Some((account, email)) = affiliates::mailed(tx, affiliate, kind).await? else { return Ok(()) };
-    let Ok(to) = Email::parse(&email) else { return Ok(()) };
+) -> Result<bool, Error> {
+    let Some((account, email)) = affiliates::mailed(tx, affiliate, kind).await? else { return Ok(false) };
+    let Ok(to) = Email::parse(&email) else { return Ok(false) };
     let (program, account, affiliate) = (Some(act.program.id), Some(account), Some(affiliate));
-    enqueue(tx, &act.ids, act.now, NewMail { kind, cause, to: &to, program, account, affiliate }).await.map(drop)
+    enqueue(tx, &act.ids, act.now, NewMail { kind, cause, to: &to, program, account, affiliate }).await?;
+    Ok(true)
 }
 
 /// Enqueues this week's digest for everybody who may decide what waits, in every program where something does.

@@ -1,6 +1,8 @@
 //! A mail's row becomes a message: what it tells is read when it is sent, so that it is true then. One that no
 //! longer applies is dropped.
 
+use std::sync::Arc;
+
 use url::Url;
 
 use super::{
@@ -28,7 +30,7 @@ use crate::{
         role::Role,
         time::Time,
     },
-    flows::{mails::unsubscribe_token, one_time_links},
+    flows::{Actor, mails::unsubscribe_token, one_time_links, payouts as flow},
     store::{
         Tx,
         accounts::{self, Account},
@@ -261,11 +263,14 @@ impl<'a> Composing<'a> {
         if payouts::count(tx, program.id, Some(payout::Status::Draft)).await? == 0 {
             return Err(Stop::Dropped("it was paid by now"));
         }
-        let (_, sum) = payouts::payable(tx, program.id, self.app.clock.now()).await?;
+        let sum = flow::payable_now(tx, &self.app.act(Arc::new(program.clone()), Actor::Schedule)).await?;
+        if sum.count == 0 {
+            return Err(Stop::Dropped("nobody can be paid by now"));
+        }
         let message = PayoutDue {
             shell: self.shell.clone(),
             payouts: self.at(&format!("m/{}/payouts", program.slug))?,
-            amount: Amount(program.currency.of(sum)),
+            amount: Amount(program.currency.of(sum.amount)),
         };
         Ok(message.write()?)
     }

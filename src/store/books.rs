@@ -17,7 +17,7 @@ use crate::domain::{
 };
 
 row! {
-    /// What one affiliate was paid, less what came back. Minor units.
+    /// What one affiliate was paid, but for what came back, whenever that was. Minor units.
     #[derive(Debug, Clone)]
     pub struct Paid {
         pub affiliate_id: AffiliateId,
@@ -48,18 +48,19 @@ impl Paid {
     }
 }
 
-/// Whoever was paid from one moment to another, in the order of their ids.
+/// Whoever was paid from one moment to another, in the order of their ids. What came back counts in no year:
+/// a line is paid once, and then its status says whether it stayed so.
 pub async fn paid(tx: &mut Tx, program: ProgramId, (from, to): (Time, Time)) -> Result<Vec<Paid>, Error> {
     fetch_all!(
         Paid,
         tx,
         "SELECT a.id AS affiliate_id, a.name, a.email, p.count, p.amount, p.by_paypal,
                 t.is_company, t.country, t.form, t.signed_at, t.checked_at, t.sealed
-         FROM (SELECT e.affiliate_id, CAST(SUM(CASE WHEN e.kind = 'pay' THEN 1 ELSE -1 END) AS BIGINT) AS count,
+         FROM (SELECT e.affiliate_id, COUNT(*) AS count,
                       CAST(-SUM(e.amount_minor) AS BIGINT) AS amount,
                       CAST(-SUM(CASE WHEN l.method = 'paypal' THEN e.amount_minor ELSE 0 END) AS BIGINT) AS by_paypal
                FROM ledger_entries e LEFT JOIN payout_lines l ON l.id = e.payout_line_id
-               WHERE e.program_id = $1 AND e.kind IN ('pay', 'unpay') AND e.id >= $2 AND e.id < $3
+               WHERE e.program_id = $1 AND e.kind = 'pay' AND e.id >= $2 AND e.id < $3 AND (l.id IS NULL OR l.status = 'paid')
                GROUP BY e.affiliate_id) p
          JOIN affiliates a ON a.id = p.affiliate_id LEFT JOIN tax_profiles t ON t.affiliate_id = a.id ORDER BY a.id",
         program,
@@ -73,8 +74,8 @@ pub async fn first_and_last(tx: &mut Tx, program: ProgramId) -> Result<Option<(T
     let (first, last) = fetch_one!(
         (i64, i64),
         tx,
-        "SELECT COALESCE((SELECT id FROM ledger_entries WHERE program_id = $1 AND kind IN ('pay', 'unpay') ORDER BY id LIMIT 1), 0),
-                COALESCE((SELECT id FROM ledger_entries WHERE program_id = $1 AND kind IN ('pay', 'unpay') ORDER BY id DESC LIMIT 1), 0)",
+        "SELECT COALESCE((SELECT id FROM ledger_entries WHERE program_id = $1 AND kind = 'pay' ORDER BY id LIMIT 1), 0),
+                COALESCE((SELECT id FROM ledger_entries WHERE program_id = $1 AND kind = 'pay' ORDER BY id DESC LIMIT 1), 0)",
         program
     )?;
     let time = |raw: i64| Id::<LedgerEntry>::new(raw).time();

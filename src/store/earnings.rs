@@ -190,12 +190,21 @@ row! {
     }
 }
 
+/// Commissions `c` as their affiliate sees them; at another amount than they have now, where one is named with the
+/// rows that it comes from.
 macro_rules! earned {
     ($rest:literal) => {
+        earned!("c.amount_minor", "commissions c", $rest)
+    };
+    ($amount:literal, $commissions:literal, $rest:literal) => {
         concat!(
-            "SELECT c.id, c.kind, c.amount_minor, c.rate_bps, c.status, c.reason, c.created_at, c.approved_at, c.paid_at,
+            "SELECT c.id, c.kind, ",
+            $amount,
+            " AS amount_minor, c.rate_bps, c.status, c.reason, c.created_at, c.approved_at, c.paid_at,
                     c.payable_at, c.payout_line_id IS NOT NULL AS is_in_payout, s.order_id, COALESCE(s.amount_minor, 0) AS sale_minor, COALESCE(s.refunded_minor, 0) AS refunded_minor, s.customer, c.explanation
-             FROM commissions c LEFT JOIN conversions s ON s.id = c.conversion_id ",
+             FROM ",
+            $commissions,
+            " LEFT JOIN conversions s ON s.id = c.conversion_id ",
             $rest
         )
     };
@@ -307,7 +316,7 @@ pub async fn paid_between(
     )
 }
 
-/// What a payout's line holds or held, newest first.
+/// What a payout's line holds or held, newest first, at the amounts of then.
 pub async fn of_payout_line(
     tx: &mut Tx,
     affiliate: AffiliateId,
@@ -318,9 +327,11 @@ pub async fn of_payout_line(
         Earned,
         tx,
         earned!(
-            "WHERE c.affiliate_id = $1 AND (c.payout_line_id = $2
-               OR c.id IN (SELECT commission_id FROM payout_releases WHERE payout_line_id = $2))
-             ORDER BY c.id DESC LIMIT $3"
+            "h.amount_minor",
+            "(SELECT id AS held_id, amount_minor FROM commissions WHERE payout_line_id = $2
+              UNION ALL SELECT commission_id AS held_id, amount_minor FROM payout_releases WHERE payout_line_id = $2) h
+             JOIN commissions c ON c.id = h.held_id",
+            "WHERE c.affiliate_id = $1 ORDER BY c.id DESC LIMIT $3"
         ),
         affiliate,
         line,

@@ -83,6 +83,7 @@ pub async fn due(
     match which {
         Which::Line(id) => due!("l.id = $1", id),
         Which::Run(id) => due!("l.payout_id = $1", id),
+        Which::Noted(id) => due!("l.payout_id = $1 AND l.paid_at IS NOT NULL", id),
     }
 }
 
@@ -177,6 +178,10 @@ pub async fn standing(
         ),
         Which::Run(id) => standing!(
             "WHERE l.payout_id = $1 AND l.status = $2 AND i.corrects_id IS NULL AND n.id IS NULL AND i.id > $3 ORDER BY i.id LIMIT $4",
+            id
+        ),
+        Which::Noted(id) => standing!(
+            "WHERE l.payout_id = $1 AND l.paid_at IS NOT NULL AND l.status = $2 AND i.corrects_id IS NULL AND n.id IS NULL AND i.id > $3 ORDER BY i.id LIMIT $4",
             id
         ),
     }

@@ -44,6 +44,7 @@ pub const ALL: &[Migration] = migrations![
     18 "0018_tax",
     19 "0019_link_counts",
     20 "0020_group_terms",
+    21 "0021_stayed_paid",
 ];
 
 row! {

@@ -183,11 +183,12 @@ pub async fn counts(tx: &mut Tx, payout: PayoutId) -> Result<Lines, Error> {
     Ok(Lines { open, paid, failed, cancelled })
 }
 
-/// One line of a run, or all of it.
+/// One line of a run, or all of it, or those that were noted as paid and are not moved yet.
 #[derive(Debug, Clone, Copy)]
 pub enum Which {
     Line(PayoutLineId),
     Run(PayoutId),
+    Noted(PayoutId),
 }
 
 /// A statement about the lines of that status, whose ids stand at its end; `$1` and `$2` are taken.
@@ -207,7 +208,19 @@ macro_rules! of_lines {
             $status
             $(, $bind)*
         ),
+        Which::Noted(id) => execute!(
+            $tx,
+            concat!($before, "(SELECT id FROM payout_lines WHERE payout_id = $1 AND status = $2 AND paid_at IS NOT NULL)"),
+            id,
+            $status
+            $(, $bind)*
+        ),
     } };
+}
+
+/// Notes that an open line was paid, so that many are moved together, in the same transaction.
+pub async fn note_paid(tx: &mut Tx, id: PayoutLineId, now: Time) -> Result<(), Error> {
+    execute!(tx, "UPDATE payout_lines SET paid_at = $2 WHERE id = $1 AND status = 'open'", id, now).map(drop)
 }
 
 /// Brings the lines from one status to another, after what they hold.

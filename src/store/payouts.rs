@@ -307,16 +307,17 @@ pub async fn balance(
     )
 }
 
-/// How many affiliates have something payable now, and how much that is together, in minor units; what is negative
-/// included.
+/// How many affiliates are owed something that is payable now, and how much that is together, in minor units. Who has
+/// less than nothing takes nothing from the others.
 pub async fn payable(tx: &mut Tx, program: ProgramId, now: Time) -> Result<(i64, i64), Error> {
     fetch_one!(
         (i64, i64),
         tx,
         concat!(
-            "SELECT COUNT(DISTINCT affiliate_id), CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) FROM commissions
-             WHERE program_id = $1 AND ",
-            payable!("", "$2")
+            "SELECT COUNT(*), CAST(COALESCE(SUM(net_minor), 0) AS BIGINT)
+             FROM (SELECT SUM(amount_minor) AS net_minor FROM commissions WHERE program_id = $1 AND ",
+            payable!("", "$2"),
+            " GROUP BY affiliate_id) owed WHERE net_minor > 0"
         ),
         program,
         now

@@ -161,7 +161,7 @@ row! {
 pub struct Facts {
     pub affiliate: AffiliateId,
     pub profile: Option<Profile>,
-    /// What they were paid since, less what came back, in minor units.
+    /// What they were paid since, but for what came back, and what open payouts will pay. Minor units.
     pub paid: i64,
 }
 
@@ -176,8 +176,11 @@ pub async fn facts(
         FactsRow,
         tx,
         "SELECT a.id AS affiliate_id, p.is_company, p.country, p.form, p.signed_at, p.checked_at,
-                CAST(COALESCE((SELECT -SUM(e.amount_minor) FROM ledger_entries e WHERE e.affiliate_id = a.id
-                   AND e.id >= $4 AND e.kind IN ('pay', 'unpay')), 0) AS BIGINT) AS paid_minor
+                CAST(COALESCE((SELECT -SUM(e.amount_minor) FROM ledger_entries e
+                   LEFT JOIN payout_lines l ON l.id = e.payout_line_id
+                   WHERE e.affiliate_id = a.id AND e.id >= $4 AND e.kind = 'pay' AND (l.id IS NULL OR l.status = 'paid')), 0)
+                  + COALESCE((SELECT SUM(l.amount_minor) FROM payout_lines l
+                      WHERE l.affiliate_id = a.id AND l.status = 'open'), 0) AS BIGINT) AS paid_minor
          FROM affiliates a LEFT JOIN tax_profiles p ON p.affiliate_id = a.id
          WHERE a.program_id = $1 AND a.id > $2 AND a.id <= $3 ORDER BY a.id",
         program,

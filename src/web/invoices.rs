@@ -1,6 +1,7 @@
 //! Self-billing invoices as both sides see them: the same rows, and the same file.
 
 use axum::response::Response;
+use jiff::tz::TimeZone;
 
 use super::{failure::Failure, paper};
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
         tax::vat::Treatment,
     },
     flows::invoices::{self as flow, Named},
-    paper::invoice,
+    paper::{Reader, invoice},
     secret::SecretKey,
     store::{
         Error, earnings,
@@ -57,7 +58,8 @@ impl Shown {
     }
 }
 
-/// As PDF. Days and numbers are the affiliate's own, as on all their paper.
+/// As PDF. Its days are those of UTC, whoever reads it and from where, so that a number never has an earlier day than
+/// the one before; how numbers are written is the affiliate's, as on all their paper.
 pub async fn file(app: &App, program: &Program, found: stored::Invoice) -> Result<Response, Failure> {
     let to = earnings::addressee(&mut *app.db.read().await?, program.id, found.affiliate_id).await?;
     let to = to.ok_or_else(|| Failure::not_found("affiliate"))?;
@@ -87,7 +89,7 @@ pub async fn file(app: &App, program: &Program, found: stored::Invoice) -> Resul
             payout: Some(&payout),
             corrects: corrects.map(|(number, issued_on)| Corrected { number, issued_on }),
         };
-        invoice(&of, &paper::reader(&to))
+        invoice(&of, &Reader { zone: TimeZone::UTC, ..paper::reader(&to) })
     })
     .await
 }

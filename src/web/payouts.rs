@@ -20,7 +20,9 @@ use crate::{
         id::{self, AffiliateId, PayoutId, PayoutLineId},
         key::hex,
         money::{Currency, Money},
+        payment,
         payout::{LineStatus, Status},
+        role::Permission,
         text,
         time::Time,
     },
@@ -94,7 +96,7 @@ pub struct LineRow {
     email: String,
     status: LineStatus,
     method: PaymentMethod,
-    /// As they were when the payout was made.
+    /// As they were when the payout was made; masked for a caller who may only read.
     payment_details: String,
     #[schema(value_type = f64)]
     amount: Money,
@@ -108,7 +110,8 @@ pub struct LineRow {
 }
 
 impl LineRow {
-    fn new(line: Line, secret: &SecretKey, currency: Currency) -> Result<Self, Error> {
+    fn new(line: Line, secret: &SecretKey, currency: Currency, may_pay: bool) -> Result<Self, Error> {
+        let details = payment_details::open(secret, line.affiliate_id, &line.sealed_details)?;
         Ok(Self {
             id: line.id,
             affiliate_id: line.affiliate_id,
@@ -116,7 +119,7 @@ impl LineRow {
             email: line.email,
             status: line.status,
             method: line.method,
-            payment_details: payment_details::open(secret, line.affiliate_id, &line.sealed_details)?,
+            payment_details: if may_pay { details } else { payment::masked(&details) },
             amount: currency.of(line.amount_minor),
             commission_count: line.commission_count,
             reason: line.reason,
@@ -177,17 +180,20 @@ pub async fn show(
     let mut tx = app.db.read().await?;
     let payout = stored::by_id(&mut tx, me.program.id, id).await?.ok_or_else(|| Failure::not_found("payout"))?;
     let lines = payout_lines::page(&mut tx, id, window.limit, window.offset).await?;
-    Ok(Reply::data(whole(payout, lines, &app.secret, (window.limit, window.offset))?))
+    let may_pay = me.grants.allow(Permission::Payouts);
+    Ok(Reply::data(whole(payout, lines, &app.secret, may_pay, (window.limit, window.offset))?))
 }
 
 fn whole(
     payout: stored::Payout,
     lines: Vec<Line>,
     secret: &SecretKey,
+    may_pay: bool,
     (limit, offset): (i64, i64),
 ) -> Result<Show, Error> {
     let currency = payout.currency;
-    let lines = lines.into_iter().map(|line| LineRow::new(line, secret, currency)).collect::<Result<_, _>>()?;
+    let lines =
+        lines.into_iter().map(|line| LineRow::new(line, secret, currency, may_pay)).collect::<Result<_, _>>()?;
     let total = payout.line_count;
     Ok(Show { payout: payout.into(), lines, total, limit, offset })
 }
@@ -283,7 +289,7 @@ pub async fn create(me: Pays, State(app): State<App>, query: Query, input: Input
             let (payout, _) = payouts::make(tx, &act, &choice, &token, None).await?;
             let window = (20, 0);
             let lines = payout_lines::page(tx, payout.id, window.0, window.1).await?;
-            Ok(Reply::created(format!("/payouts/{}", payout.id), whole(payout, lines, &act.secret, window)?))
+            Ok(Reply::created(format!("/payouts/{}", payout.id), whole(payout, lines, &act.secret, true, window)?))
         })
     })
     .await
@@ -348,10 +354,10 @@ pub async fn decide(
     let (act, new) = (me.act(&app), input.value);
     once::write(&app, act, input.once, move |tx, act| {
         Box::pin(async move {
-            let payout = payouts::decide_all(tx, &act, id, new.status, new.reason.as_deref()).await?;
+            let (payout, _) = payouts::decide_all(tx, &act, id, new.status, new.reason.as_deref()).await?;
             let window = (20, 0);
             let lines = payout_lines::page(tx, id, window.0, window.1).await?;
-            Ok(Reply::data(whole(payout, lines, &act.secret, window)?))
+            Ok(Reply::data(whole(payout, lines, &act.secret, true, window)?))
         })
     })
     .await
@@ -390,7 +396,7 @@ pub async fn decide_line(
     once::write(&app, act, input.once, move |tx, act| {
         Box::pin(async move {
             let line = payouts::decide_line(tx, &act, (id, line), new.status, new.reason.as_deref()).await?;
-            Ok(Reply::data(ShowLine { line: LineRow::new(line, &act.secret, act.program.currency)? }))
+            Ok(Reply::data(ShowLine { line: LineRow::new(line, &act.secret, act.program.currency, true)? }))
         })
     })
     .await

@@ -49,6 +49,7 @@ mod page_access;
 mod pages;
 mod papers;
 mod payout_files;
+mod payout_meanwhile;
 mod payout_pages;
 mod payout_progress;
 mod payouts;

@@ -292,8 +292,8 @@ impl<'a> Mara<'a> {
         window.arrives_at(&format!("/m/acme/payouts/{run}")).await;
         window.skips_to_content().await;
         window.enters("button \"Mark all 2 open as paid\"", 5).await;
-        window.sees("Paid: USD 379.99 to 2 affiliates. They have been told by e-mail.").await;
-        self.goes_on_from("div \"Paid: USD 379.99 to 2 affiliates. They have been told by e-mail.\"").await;
+        window.sees("Paid: USD 379.99 to 2 affiliates. Told by e-mail: 1 of them. The others have no account here, or want no such mails.").await;
+        self.goes_on_from("div \"Paid: USD 379.99 to 2 affiliates. Told by e-mail: 1 of them. The others have no account here, or want no such mails.\"").await;
         let paid = -self.month.entries("kind = 'pay'").await;
         assert_eq!((shown(paid), window.text("tfoot b").await), ("USD 379.99".into(), shown(paid)));
     }

@@ -209,7 +209,21 @@ async fn a_years_totals_are_what_was_paid_and_stayed_paid() {
     let next = books::paid(&mut tx, program, of(2027)).await.unwrap();
     assert_eq!(next.iter().map(|paid| (paid.count, paid.amount)).collect::<Vec<_>>(), [(1, 900)]);
     let before = books::paid(&mut tx, program, of(2026)).await.unwrap();
-    assert_eq!(before.iter().map(|paid| (paid.count, paid.amount)).collect::<Vec<_>>(), [(2, 4_200), (1, 2_000)]);
+    let as_it_was = [(2, 4_200), (1, 2_000)];
+    assert_eq!(before.iter().map(|paid| (paid.count, paid.amount)).collect::<Vec<_>>(), as_it_was);
+    drop(tx);
+
+    // What comes back is taken off the year in which it was paid.
+    bonus(&site, &anna, 7, "Four").await;
+    let (run, line) = pay(&site, &anna).await;
+    site.advance_seconds(365 * 86_400);
+    site.api.post(&format!("/payouts/{run}/lines/{line}/status"), &back).await;
+    let mut tx = site.app.db.read().await.unwrap();
+    assert!(books::paid(&mut tx, program, of(2028)).await.unwrap().is_empty());
+    let (_, last) = books::first_and_last(&mut tx, program).await.unwrap().unwrap();
+    assert!(last.date().starts_with("2027-"), "{last}");
+    let next = books::paid(&mut tx, program, of(2027)).await.unwrap();
+    assert_eq!(next.iter().map(|paid| (paid.count, paid.amount)).collect::<Vec<_>>(), [(1, 900)]);
     drop(tx);
 
     // What the API says was paid is what the years say.

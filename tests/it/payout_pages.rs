@@ -8,7 +8,7 @@ use crate::support::{
     browser::{Browser, PASSWORD, account, texts},
 };
 
-async fn owner(site: &Site) -> Browser {
+pub async fn owner(site: &Site) -> Browser {
     account(site, "mara@example.com", true).await;
     let browser = Browser::at(site.address);
     assert_eq!(browser.sign_in("mara@example.com", PASSWORD).await.status, 303);
@@ -16,7 +16,7 @@ async fn owner(site: &Site) -> Browser {
 }
 
 /// An affiliate who is paid that way, and is owed so much by hand.
-async fn owed(site: &Site, code: &str, (method, details): (&str, &str), amount: i64) -> String {
+pub async fn owed(site: &Site, code: &str, (method, details): (&str, &str), amount: i64) -> String {
     let id = site.affiliate(code).await;
     let by = json!({ "paymentMethod": method, "paymentDetails": details });
     assert_eq!(site.api.patch(&format!("/affiliates/{id}"), &by).await.status, 200);
@@ -26,13 +26,13 @@ async fn owed(site: &Site, code: &str, (method, details): (&str, &str), amount: 
 }
 
 /// Where the answer leads.
-fn location(answer: &Answer) -> String {
+pub fn location(answer: &Answer) -> String {
     assert_eq!(answer.status, 303, "{answer:?}");
     answer.header("location").to_owned()
 }
 
 /// The value of a hidden field.
-fn hidden(answer: &Answer, name: &str) -> String {
+pub fn hidden(answer: &Answer, name: &str) -> String {
     let after = answer.text.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap_or_else(|| panic!("{name}"));
     after.split('"').next().unwrap().to_owned()
 }
@@ -119,8 +119,9 @@ async fn from_a_look_to_what_came_of_it() {
     let paid = three.data()["lines"].as_array().unwrap().iter().find(|line| line["status"] == "paid").unwrap();
     let at = format!("{run}/lines/{}", paid["id"].as_str().unwrap());
     assert!(browser.get(&at).await.text.contains("What it is made of"));
-    assert_eq!(browser.post(&at, &[("status", "failed")]).await.status, 422);
-    assert_eq!(location(&browser.post(&at, &[("status", "failed"), ("reason", "Returned")]).await), run);
+    assert_eq!(browser.post(&at, &[("status", "failed"), ("seen", "paid")]).await.status, 422);
+    let came_back = [("status", "failed"), ("seen", "paid"), ("reason", "Returned")];
+    assert_eq!(location(&browser.post(&at, &came_back).await), run);
     let entries = "SELECT COUNT(*) FROM ledger_entries WHERE kind IN ('pay', 'unpay')";
     assert_eq!(site.database.number(entries).await, 2);
     assert!(browser.get("/m/acme/payouts").await.text.contains("Failed"));

@@ -244,10 +244,19 @@ async fn a_form_is_asked_for_from_a_years_sum_on() {
     let back = json!({ "status": "failed", "reason": "Returned" });
     assert_eq!(site.api.post(&format!("/payouts/{run}/lines/{line}/status"), &back).await.status, 200);
     bonus(&site, &id, -1, "Less again").await;
-    pay(&site, &id).await;
-    // Another year begins at nothing.
+    let (run, line) = pay(&site, &id).await;
+    // Another year begins at nothing, and what comes back then of the last one makes it no less.
     site.advance_seconds(365 * DAY);
-    bonus(&site, &id, 1_999, "Next year").await;
+    bonus(&site, &id, 1_000, "Next year").await;
+    assert_eq!(site.api.post(&format!("/payouts/{run}/lines/{line}/status"), &back).await.status, 200);
+    site.api.post("/payouts", &json!({})).await.refuses("until");
+    bonus(&site, &id, -1_500, "Less again").await;
+    // What an open payout holds will be paid: it counts as well.
+    let open = site.api.post("/payouts", &json!({})).await;
+    assert!(open.text.contains(r#""amount":1499.00"#), "{open:?}");
+    bonus(&site, &id, 501, "And that makes two thousand").await;
+    site.api.post("/payouts", &json!({})).await.refuses("until");
+    bonus(&site, &id, -1, "Less again").await;
     pay(&site, &id).await;
     site.check_ledger().await;
 }

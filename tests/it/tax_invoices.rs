@@ -73,6 +73,9 @@ async fn each_payment_makes_an_invoice_and_what_comes_back_a_credit_note() {
     let (ben, bens) = agreed(&site, "ben", "IE", &irish).await;
     let (carla, carlas) = agreed(&site, "carla", "US", &[]).await;
     let dan = earner(&site, "dan").await;
+    // Where it is tomorrow already, an invoice is of the same day.
+    let ahead = "UPDATE accounts SET time_zone = 'Pacific/Kiritimati' WHERE email_key = 'anna@people.example'";
+    site.database.execute(ahead).await.unwrap();
     for id in [&anna, &ben, &carla, &dan] {
         bonus(&site, id, 100, "A bonus").await;
     }
@@ -99,6 +102,7 @@ async fn each_payment_makes_an_invoice_and_what_comes_back_a_credit_note() {
     ] {
         assert!(all.contains(said), "{said} in {all}");
     }
+    assert!(all.contains("1 Mar 2026") && !all.contains("2 Mar 2026"), "{all}");
     assert_eq!((amount(&paper, "Net USD"), amount(&paper, "Total")), ("USD 100.00".into(), "USD 100.00".into()));
     // At home: the VAT is in what was paid.
     let (_, paper) = printed(&bens, &newest(&bens).await).await;

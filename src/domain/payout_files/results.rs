@@ -3,10 +3,10 @@
 //!
 //! Nothing is guessed. A row that names no line, or says another amount, is listed and changes nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Line, Run, one_line};
-use crate::domain::text::cut;
+use crate::domain::{payout::LineStatus, text::cut};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -16,11 +16,48 @@ pub enum Outcome {
     Unknown,
 }
 
+/// What an outcome is to a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning<'a> {
+    Nothing,
+    Paid,
+    /// For that reason.
+    Failed(&'a str),
+    AlreadySo,
+    /// Somebody said otherwise before, and that stands.
+    Otherwise,
+}
+
+impl Outcome {
+    /// What it is to a line that stands there. Only what is open is moved.
+    pub fn meaning(&self, now: LineStatus) -> Meaning<'_> {
+        match (self, now) {
+            (Self::Unknown, _) => Meaning::Nothing,
+            (Self::Paid, LineStatus::Open) => Meaning::Paid,
+            (Self::Failed(reason), LineStatus::Open) => Meaning::Failed(reason),
+            (Self::Paid, LineStatus::Paid) | (Self::Failed(_), LineStatus::Failed | LineStatus::Cancelled) => {
+                Meaning::AlreadySo
+            }
+            (Self::Paid, LineStatus::Failed | LineStatus::Cancelled) | (Self::Failed(_), LineStatus::Paid) => {
+                Meaning::Otherwise
+            }
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Results<'a> {
     /// Every line of the run, in its order.
-    pub lines: Vec<(&'a Line<'a>, Outcome)>,
+    pub lines: Vec<Told<'a>>,
     pub problems: Vec<Problem>,
+}
+
+/// What the table says of a line, and in which row first.
+#[derive(Debug)]
+pub struct Told<'a> {
+    pub line: &'a Line<'a>,
+    pub row: u64,
+    pub outcome: Outcome,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -49,6 +86,8 @@ pub enum RowIssue {
     Currency(String),
     #[error("says something else of a line than an earlier row")]
     Contradiction,
+    #[error("says something else of a line that is marked as {0} already")]
+    Otherwise(LineStatus),
 }
 
 const LONGEST_REASON: usize = 500;
@@ -88,8 +127,8 @@ struct Columns {
 
 /// Reads a table of text, whatever of comma, semicolon or tab is between its cells.
 pub fn read<'a>(table: &str, run: Run<'a>) -> Results<'a> {
-    let mut results =
-        Results { lines: run.lines.iter().map(|line| (line, Outcome::Unknown)).collect(), problems: vec![] };
+    let lines = run.lines.iter().map(|line| Told { line, row: 0, outcome: Outcome::Unknown });
+    let mut results = Results { lines: lines.collect(), problems: vec![] };
     // One mark at the end of a row, by which they are counted.
     let table = table.trim_start_matches('\u{feff}').replace("\r\n", "\n");
     let Some((columns, rows)) = [b',', b';', b'\t'].into_iter().find_map(|between| open(&table, between)) else {
@@ -97,17 +136,20 @@ pub fn read<'a>(table: &str, run: Run<'a>) -> Results<'a> {
         return results;
     };
     let places: HashMap<&str, usize> = run.lines.iter().enumerate().map(|(place, line)| (line.id, place)).collect();
-    let mut told: HashMap<usize, Outcome> = HashMap::new();
+    let mut contradicted = HashSet::new();
     for (row, read) in rows {
         let said = read.ok_or(RowIssue::Unreadable).and_then(|cells| understood(&cells, &columns, &places, &run));
         match said {
-            Ok((place, Outcome::Unknown)) => drop(told.entry(place).or_insert(Outcome::Unknown)),
+            Ok((_, Outcome::Unknown)) => {}
             Ok((place, outcome)) => {
-                let earlier = told.insert(place, outcome.clone());
-                if earlier.is_none_or(|earlier| earlier == Outcome::Unknown || earlier == outcome) {
-                    results.lines[place].1 = outcome;
-                } else {
-                    results.lines[place].1 = Outcome::Unknown;
+                let told = &mut results.lines[place];
+                let is_first = told.outcome == Outcome::Unknown && !contradicted.contains(&place);
+                if is_first {
+                    (told.row, told.outcome) = (row, outcome);
+                } else if told.outcome != outcome {
+                    // Whatever later rows say, nothing is known of it.
+                    contradicted.insert(place);
+                    told.outcome = Outcome::Unknown;
                     results.problems.push(Problem { row, why: RowIssue::Contradiction });
                 }
             }

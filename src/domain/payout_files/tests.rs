@@ -2,7 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::{results::Outcome, *};
+use super::{
+    results::{Meaning, Outcome},
+    *,
+};
+use crate::domain::payout::LineStatus;
 use crate::domain::{money::Currency, payment};
 
 fn currency(code: &str) -> Currency {
@@ -152,7 +156,7 @@ const REPORTS: [Line<'static>; 4] = [
 fn told(table: &str) -> (Vec<Outcome>, Vec<String>) {
     let read = results::read(table, run("USD", &REPORTS));
     let problems = read.problems.iter().map(|problem| format!("{}: {}", problem.row, problem.why)).collect();
-    (read.lines.into_iter().map(|(_, outcome)| outcome).collect(), problems)
+    (read.lines.into_iter().map(|told| told.outcome).collect(), problems)
 }
 
 fn failed(reason: &str) -> Outcome {
@@ -184,11 +188,27 @@ fn our_own_table_is_read_back() {
     let run = run("USD", &REPORTS);
     let table =
         String::from_utf8(Plan::of(Format::Generic, run).write(0, None, Time::from_ms(0)).unwrap().bytes).unwrap();
-    assert!(results::read(&table, run).lines.iter().all(|(_, outcome)| *outcome == Outcome::Unknown));
+    assert!(results::read(&table, run).lines.iter().all(|told| told.outcome == Outcome::Unknown));
     let filled = table.replace(",,\r\n", ",paid,\r\n");
     let read = results::read(&filled, run);
     assert!(read.problems.is_empty(), "{:?}", read.problems);
-    assert!(read.lines.iter().all(|(_, outcome)| *outcome == Outcome::Paid));
+    assert!(read.lines.iter().all(|told| told.outcome == Outcome::Paid));
+    assert_eq!(read.lines.iter().map(|told| told.row).collect::<Vec<_>>(), [2, 3, 4, 5]);
+}
+
+#[test]
+fn only_what_is_open_is_moved() {
+    use LineStatus::{Cancelled, Failed, Open, Paid};
+    let (paid, came_back) = (Outcome::Paid, failed("No such account"));
+    assert_eq!(paid.meaning(Open), Meaning::Paid);
+    assert_eq!(came_back.meaning(Open), Meaning::Failed("No such account"));
+    for (outcome, so, otherwise) in
+        [(&paid, [Paid, Paid], [Failed, Cancelled]), (&came_back, [Failed, Cancelled], [Paid, Paid])]
+    {
+        assert_eq!(so.map(|now| outcome.meaning(now)), [Meaning::AlreadySo; 2]);
+        assert_eq!(otherwise.map(|now| outcome.meaning(now)), [Meaning::Otherwise; 2]);
+    }
+    assert_eq!(Outcome::Unknown.meaning(Open), Meaning::Nothing);
 }
 
 #[test]
@@ -201,6 +221,7 @@ fn what_is_not_understood_changes_nothing() {
          pline_ccc,1.00,USD,maybe\n\
          pline_ccc pline_ddd,1.00,USD,paid\n\
          pline_ddd,1.00,USD,paid\n\
+         pline_ddd,1.00,USD,failed\n\
          pline_ddd,1.00,USD,failed\n",
     );
     assert_eq!(outcomes, vec![Outcome::Unknown; 4]);
@@ -213,6 +234,7 @@ fn what_is_not_understood_changes_nothing() {
             "5: says “maybe”, which is no known status",
             "6: names several lines",
             "8: says something else of a line than an earlier row",
+            "9: says something else of a line than an earlier row",
         ]
     );
     assert_eq!(told("a,b\n1,2\n").1, ["1: there is no column called “status”"]);

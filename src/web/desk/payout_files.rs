@@ -17,7 +17,7 @@ use crate::{
     domain::{
         id::{self, Id, PayoutId, PayoutLineId},
         money::Money,
-        payout::{LineStatus, Settings},
+        payout::{LineStatus, Settings, Status},
         payout_files::{self, File, Format, Plan, results},
         program::Program,
         time::Time,
@@ -32,10 +32,11 @@ use crate::{
         csv::attachment,
         failure::Failure,
         filters,
+        form::Form,
         input::{PathId, Query, path_parameter},
         reply::Reply,
         shell::Notice,
-        upload::Upload,
+        upload::{Large, Upload},
     },
 };
 
@@ -59,29 +60,35 @@ struct Source {
     id: String,
     settings: Settings,
     lines: Vec<Carried>,
+    /// How many of the lines are marked as paid.
+    paid: i64,
 }
 
 impl Source {
-    /// The run's lines that still are to be paid or were.
-    async fn read(app: &App, program: &Arc<Program>, id: PayoutId) -> Result<Self, Failure> {
+    /// The run with those of its lines that `is_wanted` takes, which is told where the run stands and the line.
+    async fn read(
+        app: &App,
+        program: &Arc<Program>,
+        id: PayoutId,
+        is_wanted: fn(Status, LineStatus) -> bool,
+    ) -> Result<Self, Failure> {
         let (program, secret) = (Arc::clone(program), Arc::clone(&app.secret));
         let read = app.db.snapshot(move |tx| {
             Box::pin(async move {
                 let Some(run) = payouts::by_id(tx, program.id, id).await? else { return Ok(None) };
                 let settings = payouts::settings(tx, program.id).await?;
+                let paid = payout_lines::counts(tx, id).await?.paid;
                 let (mut lines, mut above) = (Vec::new(), Id::new(0));
                 loop {
                     let some = payout_lines::all(tx, id, None, above, STEP).await?;
                     let Some(last) = some.last() else { break };
                     above = last.id;
-                    for line in
-                        some.into_iter().filter(|line| matches!(line.status, LineStatus::Open | LineStatus::Paid))
-                    {
+                    for line in some.into_iter().filter(|line| is_wanted(run.status, line.status)) {
                         let details = payment_details::open(&secret, line.affiliate_id, &line.sealed_details)?;
                         lines.push(Carried { id: line.id.to_string(), details, line });
                     }
                 }
-                Ok(Some(Self { program, id: id.to_string(), run, settings, lines }))
+                Ok(Some(Self { program, id: id.to_string(), run, settings, lines, paid }))
             })
         });
         read.await?.ok_or_else(|| Failure::not_found("payout"))
@@ -153,19 +160,22 @@ struct Index {
     slug: String,
     run: PayoutId,
     amount: Money,
+    /// Lines that no file carries, because they are marked as paid.
+    left_out: i64,
     offers: Vec<Offer>,
 }
 
 /// `GET /m/{program}/payouts/{id}/files`
 pub async fn index(me: Pays, State(app): State<App>, PathId(id): PathId<id::Payout>) -> Result<Reply, Failure> {
-    let source = Source::read(&app, &me.program, id).await?;
+    let source = Source::read(&app, &me.program, id, Status::carries).await?;
     let amount = me.program.currency.of(source.run.amount_minor);
+    let left_out = if source.run.status == Status::Open { source.paid } else { 0 };
     let offers = source
         .with(app.clock.now(), |run, settings| {
             Format::ALL.map(|format| Offer::of(format, run, settings.payer.is_some())).into()
         })
         .await?;
-    Ok(Reply::page(Index { slug: me.program.slug.clone(), run: id, amount, offers }))
+    Ok(Reply::page(Index { slug: me.program.slug.clone(), run: id, amount, left_out, offers }))
 }
 
 /// `GET /m/{program}/payouts/{id}/files/{format}`, with `part` where there are several.
@@ -178,7 +188,7 @@ pub async fn download(
 ) -> Result<Response, Failure> {
     let part = query.get("part").and_then(|part| part.parse::<usize>().ok()).unwrap_or(1).saturating_sub(1);
     let (act, now) = (me.act(&app), app.clock.now());
-    let made = Source::read(&app, &me.program, id).await?.with(now, move |run, settings| {
+    let made = Source::read(&app, &me.program, id, Status::carries).await?.with(now, move |run, settings| {
         let payer = settings.payer.as_ref();
         let payer = payer.map(|payer| payout_files::Payer { name: &payer.name, account: &payer.account });
         Plan::of(format, run).write(part, payer, now)
@@ -209,30 +219,41 @@ pub async fn results(
     me: Pays,
     State(app): State<App>,
     PathId(id): PathId<id::Payout>,
-    upload: Upload,
+    Large(upload): Large,
 ) -> Result<Reply, Failure> {
-    let Upload { mut form, file, .. } = upload;
-    let Some(text) = file.and_then(|bytes| String::from_utf8(bytes).ok()) else {
-        form.wrong("file", "must be a CSV file in UTF-8");
+    let (mut form, text) = match upload {
+        Some(Upload { form, file, .. }) => (form, file.and_then(|bytes| String::from_utf8(bytes).ok())),
+        None => (Form::default(), None),
+    };
+    let Some(text) = text else {
+        form.wrong("file", "must be a CSV file in UTF-8 of 4 MB at most");
         return invalid(&app, &me, id, form, Vec::new()).await;
     };
     let act = me.act(&app);
-    let read = Source::read(&app, &me.program, id).await?.with(act.now, move |run, _| {
+    let read = Source::read(&app, &me.program, id, |_, _| true).await?.with(act.now, move |run, _| {
         let read = results::read(&text, run);
-        let problems: Vec<_> = read.problems.iter().map(|it| format!("Row {} {}", it.row, it.why)).collect();
-        let told = read.lines.into_iter();
-        let told: Vec<_> = told.filter_map(|(line, of)| Some((PayoutLineId::parse(line.id).ok()?, of))).collect();
-        (told, problems)
+        let told = read.lines.into_iter().filter_map(|results::Told { line, row, outcome }| {
+            Some(flow::Told { line: PayoutLineId::parse(line.id).ok()?, row, outcome })
+        });
+        (told.collect::<Vec<_>>(), read.problems)
     });
-    let (told, problems) = read.await?;
+    let (told, mut problems) = read.await?;
     let done =
         app.db.write::<_, Refusal, _>(move |tx| Box::pin(async move { flow::take_results(tx, &act, id, &told).await }));
-    let (paid, failed) = done.await?;
+    let mut taken = match done.await {
+        Ok(taken) => taken,
+        Err(refusal) => {
+            form.refused(refusal)?;
+            return invalid(&app, &me, id, form, Vec::new()).await;
+        }
+    };
     forget_sums(&app, me.program.id);
-    let said = format!("{paid} paid, {failed} failed.");
+    problems.append(&mut taken.otherwise);
     if problems.is_empty() {
-        return Ok(Reply::done(format!("/m/{}/payouts/{id}", me.program.slug), Notice::done(said)));
+        return Ok(Reply::done(format!("/m/{}/payouts/{id}", me.program.slug), Notice::done(format!("{taken}."))));
     }
-    form.wrong("file", format!("has rows that say nothing that could be used. From the others: {said}"));
+    problems.sort_by_key(|problem| problem.row);
+    let problems = problems.iter().map(|problem| format!("Row {} {}", problem.row, problem.why)).collect();
+    form.wrong("file", format!("has rows that changed nothing. From the others: {taken}."));
     invalid(&app, &me, id, form, problems).await
 }

@@ -7,15 +7,20 @@ use super::{actor, counted, forget_sums, style};
 use crate::{
     app::App,
     domain::{
+        Issue,
         id::{self, Id, PayoutId, PayoutLineId},
+        locale::NumberStyle,
         money::{Currency, Money},
         payment,
-        payout::{LineStatus, Lines, Status},
+        payout::{LineStatus, Lines, Seen, Status},
         role::Permission,
         text,
         time::Time,
     },
-    flows::{Refusal, payment_details, payouts as flow},
+    flows::{
+        Refusal, payment_details,
+        payouts::{self as flow, Moved},
+    },
     secret::SecretKey,
     store::{
         Error, Tx, audit,
@@ -220,7 +225,15 @@ pub(super) async fn invalid(
     Ok(Reply::invalid(page(&mut tx, &app.secret, me, id, Id::new(0), form, problems).await?))
 }
 
-/// `POST /m/{program}/payouts/{id}/status`: all of it.
+/// What the page showed that the form was on.
+fn seen(form: &mut Form) -> Option<Seen> {
+    let number = |text: &str| text.parse::<i64>().map_err(|_| Issue::new("must be a number"));
+    let (open, paid) = (form.read("open", number), form.read("paid", number));
+    Some(Seen { open: open?, paid: paid? })
+}
+
+/// `POST /m/{program}/payouts/{id}/status`: all of it. What somebody else marked as paid since the page was shown is
+/// not taken back.
 pub async fn decide(
     me: Pays,
     State(app): State<App>,
@@ -229,22 +242,23 @@ pub async fn decide(
 ) -> Result<Reply, Failure> {
     let wanted = form.read("status", LineStatus::parse);
     let reason = form.read_filled("reason", |text| text::bounded(text, 0, 500).map(|()| text.to_owned()));
+    let seen = if wanted == Some(LineStatus::Cancelled) { seen(&mut form) } else { None };
     if let (Some(wanted), true) = (wanted, form.is_good()) {
         let act = me.act(&app);
         let done = app.db.write::<_, Refusal, _>(move |tx| {
-            Box::pin(async move { flow::decide_all(tx, &act, id, wanted, reason.as_deref()).await })
+            Box::pin(async move {
+                if let Some(seen) = seen {
+                    flow::must_be_as_seen(tx, &act, id, seen).await?;
+                }
+                flow::decide_all(tx, &act, id, wanted, reason.as_deref()).await
+            })
         });
         match done.await {
-            Ok(run) => {
+            Ok((_, moved)) => {
                 forget_sums(&app, me.program.id);
                 let style = style(&mut *app.db.read().await?, &me).await?;
-                let what = format!(
-                    "{} to {}",
-                    style.money(me.program.currency.of(run.amount_minor)),
-                    counted(style, run.line_count, "affiliate")
-                );
                 let told = match wanted {
-                    LineStatus::Paid => format!("Paid: {what}. They have been told by e-mail."),
+                    LineStatus::Paid => paid(moved, style, me.program.currency),
                     LineStatus::Failed => "Failed. What it held is owed again.".to_owned(),
                     _ => "Cancelled. What it held is owed again.".to_owned(),
                 };
@@ -254,6 +268,23 @@ pub async fn decide(
         }
     }
     invalid(&app, &me, id, form, Vec::new()).await
+}
+
+/// What was marked as paid now, and whom a mail tells.
+fn paid(moved: Moved, style: NumberStyle, currency: Currency) -> String {
+    let Moved { count, amount, told } = moved;
+    if count == 0 {
+        return "It was marked as paid already.".to_owned();
+    }
+    let mails = match told {
+        0 => "Nobody was told by e-mail: they have no account here, or want no such mails.".to_owned(),
+        told if told == count => "They have been told by e-mail.".to_owned(),
+        told => format!(
+            "Told by e-mail: {} of them. The others have no account here, or want no such mails.",
+            style.number(told)
+        ),
+    };
+    format!("Paid: {} to {}. {mails}", style.money(currency.of(amount)), counted(style, count, "affiliate"))
 }
 
 #[derive(Template)]
@@ -324,10 +355,14 @@ pub async fn decide_line(
     if wanted == Some(LineStatus::Failed) && reason.is_none() && form.is_good() {
         form.wrong("reason", "must be given: the affiliate reads it");
     }
-    if let (Some(wanted), true) = (wanted, form.is_good()) {
+    let seen = form.read("seen", LineStatus::parse);
+    if let (Some(wanted), Some(seen), true) = (wanted, seen, form.is_good()) {
         let act = me.act(&app);
         let done = app.db.write::<_, Refusal, _>(move |tx| {
-            Box::pin(async move { flow::decide_line(tx, &act, (run, id), wanted, reason.as_deref()).await })
+            Box::pin(async move {
+                flow::line_must_be_as_seen(tx, &act, id, seen, wanted).await?;
+                flow::decide_line(tx, &act, (run, id), wanted, reason.as_deref()).await
+            })
         });
         match done.await {
             Ok(line) => {

@@ -51,7 +51,8 @@ const fn needs(kind: Kind) -> Permission {
 
 /// Whether a file is sent to that address, which is larger than other bodies.
 pub fn takes_files(path: &str) -> bool {
-    path.starts_with("/m/") && (path.ends_with("/affiliates/import") || path.ends_with("/sales/import"))
+    let ends = ["/affiliates/import", "/sales/import", "/results"];
+    path.starts_with("/m/") && ends.iter().any(|end| path.ends_with(end))
 }
 
 #[derive(Template)]
