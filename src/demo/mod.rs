@@ -309,6 +309,7 @@ impl Year {
                     customer: Some(customer(self.chance.below(700))),
                     products: None,
                     is_renewal: false,
+                    bought_at: None,
                 };
                 let (recorded, _) = conversions::record(tx, &act, sale).await?;
                 if let Some(found) = store::commissions::of_sale(tx, self.program.id, recorded.id).await? {

@@ -99,6 +99,7 @@ impl Year {
             customer: Some(Customer { email: Some(email.into()), ..Customer::default() }),
             products: None,
             is_renewal: false,
+            bought_at: None,
         };
         conversions::record(tx, &act, sale).await.map(drop)
     }

@@ -7,6 +7,9 @@ use super::{
     time::Time,
 };
 
+/// How far the clocks of who tells of a sale and of this machine may be apart.
+pub const SKEW_SECONDS: i64 = 3_600;
+
 /// The affiliate that a piece of evidence names, as of now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
@@ -27,8 +30,9 @@ pub struct Click {
 }
 
 impl Click {
-    pub fn is_within(&self, window_days: i64, now: Time) -> bool {
-        now <= self.id.time().plus_days(window_days)
+    /// Whether it still counts for what is bought at that moment.
+    pub fn is_within(&self, window_days: i64, at: Time) -> bool {
+        at <= self.id.time().plus_days(window_days)
     }
 }
 
@@ -149,8 +153,8 @@ impl Terms {
         format!("A sale goes to {who} of the last {} days. {stays}. {coupon}.{new}", self.window_days)
     }
 
-    fn holds(&self, bound: &Bound, now: Time) -> bool {
-        self.bound_days.is_none_or(|days| days > 0 && now <= bound.since.plus_days(days))
+    fn holds(&self, bound: &Bound, at: Time) -> bool {
+        self.bound_days.is_none_or(|days| days > 0 && at <= bound.since.plus_days(days))
     }
 }
 
@@ -189,14 +193,16 @@ impl Refusal {
     }
 }
 
-/// The click is the evidence and wins over a code; a click outside the window leaves it to the code. A coupon goes
+/// Of what was bought at that moment, which may be told later. The click is the evidence and wins over a code; a click outside the window leaves it to the code. A coupon goes
 /// before both or after, as the program says; a customer known from before is asked last, or, where the first
 /// who brought them keeps them, first.
 ///
 /// # Errors
 /// When nothing valid is left, the one credited is blocked, or the customer is not theirs to bring.
-pub fn decide(evidence: Evidence, terms: Terms, now: Time) -> Result<Attribution, Refusal> {
+pub fn decide(evidence: Evidence, terms: Terms, at: Time) -> Result<Attribution, Refusal> {
     let Evidence { click, code, coupon, customer } = evidence;
+    // Whoever brought the customer after it was bought did not bring this.
+    let customer = customer.filter(|bound| bound.since <= at.plus_seconds(SKEW_SECONDS));
     let conflict = {
         let mut named = [click.as_ref().map(|click| &click.by), code.as_ref(), coupon.as_ref()].into_iter().flatten();
         named.next().is_some_and(|first| named.any(|other| other.affiliate != first.affiliate))
@@ -204,11 +210,11 @@ pub fn decide(evidence: Evidence, terms: Terms, now: Time) -> Result<Attribution
     let is_alone = click.is_none() && code.is_none() && coupon.is_none();
     let brought_by = customer.as_ref().filter(|bound| bound.has_bought).map(|bound| bound.by.affiliate);
     // Somebody blocked does not keep a customer from who brings them now.
-    let counts = |bound: &Bound| terms.holds(bound, now) && (is_alone || bound.by.status != Status::Blocked);
+    let counts = |bound: &Bound| terms.holds(bound, at) && (is_alone || bound.by.status != Status::Blocked);
     let bound = customer.filter(counts).map(|bound| (bound.by, By::Customer));
     let coupon = coupon.map(|named| (named, By::Coupon));
 
-    let is_late = click.as_ref().is_some_and(|click| !click.is_within(terms.window_days, now));
+    let is_late = click.as_ref().is_some_and(|click| !click.is_within(terms.window_days, at));
     let clicked = click.filter(|_| !is_late).map(|click| (click.by, By::Click));
     let coded = code.map(|named| (named, if is_late { By::CodeAfterExpiredClick } else { By::Code }));
 
@@ -335,6 +341,18 @@ mod tests {
         assert_eq!(credited(alone, first, made()), Err(Refusal::Blocked { by: By::Customer }));
         let brought_anew = Evidence { customer: Some(blocked), ..brought_anew };
         assert_eq!(credited(brought_anew, first, made()), Ok((1, By::Click, false)));
+    }
+
+    #[test]
+    fn who_was_brought_after_it_was_bought_is_nothing_to_it() {
+        let alone = Evidence { customer: Some(bound(3)), ..Evidence::default() };
+        let before = made().plus_seconds(-SKEW_SECONDS);
+        assert_eq!(credited(alone.clone(), TERMS, before), Ok((3, By::Customer, false)));
+        let before = before.plus_seconds(-1);
+        assert_eq!(credited(alone.clone(), TERMS, before), Err(Refusal::NoEvidence));
+        let coded = Evidence { code: Some(active(1)), ..alone };
+        let strict = Terms { touch: Touch::First, new_customers_only: true, ..TERMS };
+        assert_eq!(credited(coded, strict, before), Ok((1, By::Code, false)));
     }
 
     #[test]

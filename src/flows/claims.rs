@@ -107,6 +107,7 @@ async fn record(tx: &mut Tx, act: &Act, claim: &Claim, credit: &Credit) -> Resul
         customer: None,
         products: None,
         is_renewal: false,
+        bought_at: None,
     };
     let recorded = super::conversions::record(tx, act, sale).await.map_err(|refusal| match refusal {
         Refusal::Credit(why) => Refusal::field("order", format!("cannot be credited: {why}")),

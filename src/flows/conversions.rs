@@ -43,6 +43,14 @@ pub struct Sale {
     pub products: Option<String>,
     /// The renewal of something bought before.
     pub is_renewal: bool,
+    /// Where it is told later than it was bought: what speaks for somebody is judged as of then.
+    pub bought_at: Option<Time>,
+}
+
+impl Sale {
+    fn bought_at(&self, act: &Act) -> Time {
+        self.bought_at.map_or(act.now, |at| at.min(act.now))
+    }
 }
 
 /// Who bought, as the merchant described them.
@@ -245,13 +253,11 @@ async fn credit(
     sale: &Sale,
     customer: Option<&Known>,
 ) -> Result<(Attribution, Option<Seen>), Refusal> {
-    let terms = act.program.terms();
+    let (terms, at) = (act.program.terms(), sale.bought_at(act));
     let (click, seen) = click(tx, act, sale).await?.unzip();
     let code = match code(tx, act, sale).await {
         // Only a valid code stands in for a click that is too old, so it is the click that is refused.
-        Err(Refusal::NotFound(_))
-            if click.as_ref().is_some_and(|click| !click.is_within(terms.window_days, act.now)) =>
-        {
+        Err(Refusal::NotFound(_)) if click.as_ref().is_some_and(|click| !click.is_within(terms.window_days, at)) => {
             None
         }
         found => found?,
@@ -265,7 +271,7 @@ async fn credit(
         None => None,
     };
     let has_unknown_coupon = sale.coupon.is_some() && coupon.is_none();
-    match attribution::decide(Evidence { click, code, coupon, customer }, terms, act.now) {
+    match attribution::decide(Evidence { click, code, coupon, customer }, terms, at) {
         Err(attribution::Refusal::NoEvidence) if has_unknown_coupon => Err(Refusal::NotFound("coupon")),
         decided => Ok((decided?, seen)),
     }
@@ -286,7 +292,7 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
             Decided::New(new) => *new,
         };
     let customer_id = match keys {
-        Some(keys) => Some(bought(tx, act, &conversion, &keys, customer).await?),
+        Some(keys) => Some(bought(tx, act, (&conversion, sale.bought_at(act)), &keys, customer).await?),
         None => None,
     };
     let row = NewConversion {
@@ -323,7 +329,7 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
 async fn bought(
     tx: &mut Tx,
     act: &Act,
-    conversion: &Conversion,
+    (conversion, bought_at): (&Conversion, Time),
     keys: &Keys,
     known: Option<Known>,
 ) -> Result<Id<customers::Customer>, Refusal> {
@@ -338,6 +344,7 @@ async fn bought(
     let counted = customers::NewSale {
         affiliate: conversion.affiliate_id,
         at: conversion.created_at,
+        bought_at,
         earned: conversion.commission_minor,
     };
     customers::count(tx, id, counted).await?;

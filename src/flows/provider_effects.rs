@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{
-        attribution::{self, Click},
+        attribution::{self, Click, SKEW_SECONDS},
         code::Code,
         id::{ClickId, ConversionId, ProviderEventId},
         providers::{
@@ -29,15 +29,13 @@ use crate::{
 
 const NOBODY: &str = "No affiliate: no click and no referral code came with it, and the customer is nobody's yet. \
                       If that is told later, this event runs again by itself.";
-const EARLIER: &str = "It was paid before the click that brought its customer.";
+const EARLIER: &str = "It was paid before anybody brought its customer.";
 const NO_LONGER: &str = "The days for which a customer stays with who brought them are over.";
 const NO_EVIDENCE: &str = "Neither its click nor its code is one of this program's.";
 
 /// For so long a sale may be told before what says whose it is: providers send again for three days at most. What is
 /// told later still is of another visit, and must not pay for what was bought before it.
 const LATE_DAYS: i64 = 3;
-/// How far the clocks of a provider and of this machine may be apart.
-const SKEW_SECONDS: i64 = 3_600;
 
 /// An event that is being looked at.
 #[derive(Clone, Copy)]
@@ -106,6 +104,11 @@ impl Cause<'_> {
 
     async fn payment(self, tx: &mut Tx, objects: &[String]) -> Result<Payment, Error> {
         provider_payments::of(tx, self.act.id(), self.act.program.id, self.provider, objects).await
+    }
+
+    /// When it happened, or else was told: it may be looked at much later.
+    fn moment(self, occurred_at: Option<Time>) -> Time {
+        occurred_at.unwrap_or(self.event.time()).min(self.act.now)
     }
 
     /// In the program's currency: `USD 20.00`.
@@ -191,21 +194,23 @@ impl Cause<'_> {
             return unsold(State::Ignored, "Its subscription had ended by then.");
         }
         let own = self.known(tx, &sale.evidence).await?;
-        let is_earlier = |click: ClickId, paid: Time| click.time() > paid.plus_seconds(SKEW_SECONDS);
-        let clicks = bindings.iter().filter_map(|binding| binding.click_id.zip(sale.occurred_at));
-        if matches!(own, Ok(None)) && clicks.into_iter().any(|(click, paid)| is_earlier(click, paid)) {
-            return unsold(State::Ignored, EARLIER);
-        }
         let (order, act, buyer) = (text::cut(&sale.key, 255).to_owned(), self.act, customer(&sale.customer));
-        let has_bought = match buyer.keys(act) {
-            Some(keys) => customers::find(tx, act.program.id, &keys).await?.is_some_and(|known| known.sales > 0),
-            None => false,
+        let known = match buyer.keys(act) {
+            Some(keys) => customers::find(tx, act.program.id, &keys).await?,
+            None => None,
         };
+        let has_bought = known.as_ref().is_some_and(|known| known.sales > 0);
+        let paid = self.moment(sale.occurred_at);
+        let is_later = |moment: Time| moment > paid.plus_seconds(SKEW_SECONDS);
+        let clicked_later = |binding: &Binding| binding.click_id.is_some_and(|click| is_later(click.time()));
+        let came_later = known.is_some_and(|known| is_later(known.bound_at)) || bindings.iter().any(clicked_later);
         // Whose a customer is who has bought before, and for how long, is the program's to say.
-        let bound = bindings.into_iter().find(|binding| binding.code.is_some() && !has_bought);
+        let decides = |binding: &Binding| binding.code.is_some() && !has_bought && !clicked_later(binding);
+        let bound = bindings.into_iter().find(decides);
         // What is named, and not known here, somebody should look at; and nobody's customers are most of a shop's.
         let otherwise = match own {
             Ok(Some(_)) => None,
+            Ok(None) if came_later => Some((State::Ignored, EARLIER)),
             Ok(None) if has_bought => Some((State::Ignored, NO_LONGER)),
             Ok(None) => Some((State::Ignored, NOBODY)),
             Err(()) => Some((State::Failed, NO_EVIDENCE)),
@@ -225,6 +230,7 @@ impl Cause<'_> {
             customer: Some(buyer),
             products: products(sale),
             is_renewal: sale.is_recurring,
+            bought_at: Some(paid),
         };
         // Deciding writes nothing, so that a refusal leaves nothing behind.
         if let Err(refusal) = conversions::decide(tx, act, &new).await {
@@ -290,7 +296,8 @@ impl Cause<'_> {
             && let Some(named) = codes::named_by_id(tx, act.program.id, affiliate).await?
         {
             let click = Click { id, by: named };
-            by = click.is_within(act.program.attribution_days, act.now).then_some((Some(id), click.by.code));
+            let at = self.moment(bind.occurred_at);
+            by = click.is_within(act.program.attribution_days, at).then_some((Some(id), click.by.code));
         }
         if by.is_none() {
             by = known.code.map(|code| (None, code));

@@ -86,7 +86,10 @@ pub async fn find(tx: &mut Tx, program: ProgramId, keys: &Keys) -> Result<Option
 #[derive(Debug, Clone, Copy)]
 pub struct NewSale {
     pub affiliate: AffiliateId,
+    /// When it counts.
     pub at: Time,
+    /// When it was bought, which may be told later.
+    pub bought_at: Time,
     /// What it earns, in minor units.
     pub earned: i64,
 }
@@ -130,35 +133,22 @@ pub async fn learn(tx: &mut Tx, known: &Known, keys: &Keys) -> Result<(), Error>
     .map(drop)
 }
 
-/// Counts a sale that was credited of them, and binds them to whom it was credited.
+/// Counts a sale that was credited of them, and binds them to whom it was credited: whoever brought them later than it
+/// was bought keeps them.
 pub async fn count(tx: &mut Tx, id: Id<Customer>, sale: NewSale) -> Result<(), Error> {
-    execute!(
-        tx,
-        "UPDATE customers SET sales = sales + 1, earned_minor = earned_minor + $4, first_sale_at = COALESCE(first_sale_at, $2),
-           bound_at = CASE WHEN affiliate_id = $3 THEN bound_at ELSE $2 END, affiliate_id = $3
-         WHERE id = $1",
-        id,
-        sale.at,
-        sale.affiliate,
-        sale.earned
-    )
-    .map(drop)
-}
-
-/// Counts a sale of before: whoever brought them later than that keeps them.
-pub async fn count_earlier(tx: &mut Tx, id: Id<Customer>, sale: NewSale) -> Result<(), Error> {
     execute!(
         tx,
         "UPDATE customers SET sales = sales + 1, earned_minor = earned_minor + $4,
            first_sale_at = CASE WHEN first_sale_at < $2 THEN first_sale_at ELSE $2 END,
-           bound_at = CASE WHEN affiliate_id = $3 AND bound_at > $2 THEN $2
-             WHEN affiliate_id = $3 OR bound_at > $2 THEN bound_at ELSE $2 END,
-           affiliate_id = CASE WHEN bound_at > $2 THEN affiliate_id ELSE $3 END
+           bound_at = CASE WHEN affiliate_id = $3 AND bound_at > $5 THEN $5
+             WHEN affiliate_id = $3 OR bound_at > $5 THEN bound_at ELSE $5 END,
+           affiliate_id = CASE WHEN bound_at > $5 THEN affiliate_id ELSE $3 END
          WHERE id = $1",
         id,
         sale.at,
         sale.affiliate,
-        sale.earned
+        sale.earned,
+        sale.bought_at
     )
     .map(drop)
 }

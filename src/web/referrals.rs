@@ -242,6 +242,7 @@ pub async fn convert(
         customer: given.customer,
         products: given.products,
         is_renewal: given.is_renewal,
+        bought_at: None,
     };
     if let Some(code) = sites::stand_in(&app, &me.program, sale.click).await? {
         return preview(&app, &act, input.once.as_ref(), &Sale { click: None, code: Some(code), ..sale }).await;

@@ -245,6 +245,7 @@ pub async fn test_sale(me: Configures, State(app): State<App>) -> Result<Reply, 
         customer: None,
         products: None,
         is_renewal: false,
+        bought_at: None,
     };
     let decided = conversions::decide(&mut tx, &act, &sale).await?;
     drop(tx);

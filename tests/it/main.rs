@@ -55,6 +55,7 @@ mod payouts;
 mod people;
 mod people_team;
 mod program;
+mod provider_evidence;
 mod provider_orders;
 mod provider_pages;
 mod providers;

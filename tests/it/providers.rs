@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Answer, Site,
-    payments::{Payments, connect, payload},
+    payments::{Payments, connect, own_sale, payload},
 };
 
 async fn count(site: &Site, table: &str) -> i64 {
@@ -290,21 +290,6 @@ async fn a_refund_told_by_the_api_too_counts_once() {
     site.check_ledger().await;
 }
 
-/// A sale of 100.00 as a merchant's own server tells it, with more in its data.
-fn own_sale(order: &str, more: &serde_json::Value) -> String {
-    let mut data = json!({ "orderId": order, "amount": 100, "currency": "USD" });
-    data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    json!({ "type": "sale", "data": data }).to_string()
-}
-
-impl Payments<'_> {
-    /// Tells it and has it looked at.
-    async fn tells(&self, id: &str, body: &str) {
-        self.tell_text(id, body).await;
-        self.work_off().await;
-    }
-}
-
 #[tokio::test]
 async fn a_coupon_at_the_checkout_credits_its_affiliate() {
     let site = Site::start().await;
@@ -373,35 +358,5 @@ async fn a_customer_stays_for_as_long_as_the_program_says() {
     payments.tells("m3", &own_sale("o3", &renewal)).await;
     assert_eq!(payments.earnings(&ada).await, "40.0 40.0 0.0");
     assert_eq!((payments.events("done").await, payments.events("ignored").await), (2, 1));
-    site.check_ledger().await;
-}
-
-#[tokio::test]
-async fn what_was_bought_before_the_visit_stays_nobodys() {
-    let site = Site::start().await;
-    let ada = site.affiliate("ADA").await;
-    let payments = Payments::connect(&site, Provider::Generic).await;
-    let bought = |more: Value| {
-        let mut sale = json!({ "customer": { "id": "c1", "email": "c1@example.com" } });
-        sale.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        sale
-    };
-    let now = || site.app.clock.now().to_string();
-    let alone = bought(json!({ "recurring": true, "subscriptionId": "s1", "occurredAt": now() }));
-    payments.tells("m1", &own_sale("o1", &alone)).await;
-    // A day later the same buyer comes by a link, and in another month by a code.
-    site.advance_seconds(86_400);
-    let click = site.api.click("ADA").await;
-    let by_click = bought(json!({ "clickId": click, "subscriptionId": "s2", "occurredAt": now() }));
-    payments.tells("m2", &own_sale("o2", &by_click)).await;
-    assert_eq!(payments.earnings(&ada).await, "20.0 20.0 0.0");
-
-    let other = |more: &Value, order: &str| own_sale(order, more).replace("c1", "c2");
-    payments.tells("m3", &other(&bought(json!({ "recurring": true, "occurredAt": now() })), "o3")).await;
-    site.advance_seconds(30 * 86_400);
-    let by_code = bought(json!({ "referralCode": "ADA", "occurredAt": now() }));
-    payments.tells("m4", &other(&by_code, "o4")).await;
-    assert_eq!(payments.earnings(&ada).await, "40.0 40.0 0.0");
-    assert_eq!((payments.events("done").await, payments.events("ignored").await), (2, 2));
     site.check_ledger().await;
 }

@@ -115,8 +115,8 @@ fn subscription(data: &Data) -> Option<String> {
     data.subscription_id.as_ref().map(|id| format!("subscription:{id}"))
 }
 
-fn bind(data: &Data) -> Bind {
-    Bind {
+fn bind(data: &Data) -> Result<Bind, String> {
+    Ok(Bind {
         evidence: Evidence { click: data.click_id.clone(), code: data.referral_code.clone(), hint: None },
         customer: Customer {
             object: data.customer.id.as_ref().map(|id| format!("customer:{id}")),
@@ -124,7 +124,8 @@ fn bind(data: &Data) -> Bind {
             email: data.customer.email.clone(),
         },
         subscription: subscription(data),
-    }
+        occurred_at: moment(data.occurred_at.as_ref())?,
+    })
 }
 
 /// What it does, or why it does nothing.
@@ -136,7 +137,7 @@ fn effect(kind: &str, data: Data) -> Result<Effect, String> {
     Ok(match kind {
         "sale" => Effect::Sale(Box::new(sale(data)?)),
         "lead" | "customer.bound" => {
-            let bind = bind(&data);
+            let bind = bind(&data)?;
             if bind.evidence.is_none() {
                 return Err("No click and no referral code came with it.".into());
             }
@@ -161,10 +162,9 @@ fn sale(data: Data) -> Result<Sale, String> {
     if data.amount.is_none() {
         return Err("It lacks data.amount.".into());
     }
-    let (paid, bind) = (amount(&data)?, bind(&data));
+    let (paid, bind) = (amount(&data)?, bind(&data)?);
     let key = data.order_id.clone().filter(|id| (1..=255).contains(&id.chars().count()));
     let key = key.ok_or("It lacks data.orderId, 1 to 255 characters.")?;
-    let occurred_at = moment(data.occurred_at.as_ref())?;
     let products = data.products.into_iter().map(|line| Product {
         amount: line.amount.and_then(|amount| currency.amount(amount.get()).ok()).map(|money| money.minor),
         id: line.id,
@@ -183,7 +183,7 @@ fn sale(data: Data) -> Result<Sale, String> {
         subscription: bind.subscription,
         is_recurring: data.recurring,
         products: products.collect(),
-        occurred_at,
+        occurred_at: bind.occurred_at,
     })
 }
 

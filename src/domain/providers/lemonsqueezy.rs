@@ -148,6 +148,7 @@ fn subscription(meta: &Value, data: &Value) -> Reading {
         evidence: evidence(&metadata),
         customer: customer(object("customer", &attributes["customer_id"]), &metadata, &attributes["user_email"]),
         subscription: object("subscription", &data["id"]),
+        occurred_at: moment(&attributes["created_at"]),
     };
     if !bind.evidence.is_none() {
         effects.push(if attributes["status"] == "on_trial" { Effect::Lead(bind) } else { Effect::Bind(bind) });

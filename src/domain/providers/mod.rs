@@ -142,6 +142,7 @@ pub struct Bind {
     pub evidence: Evidence,
     pub customer: Customer,
     pub subscription: Option<String>,
+    pub occurred_at: Option<Time>,
 }
 
 /// What came along to tell who sent the customer.

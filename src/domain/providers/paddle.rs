@@ -135,6 +135,7 @@ fn subscriber(data: &Value) -> Bind {
         evidence: evidence(&metadata),
         customer: customer(id(&data["customer_id"]), &metadata, &Value::Null),
         subscription: word(&data["id"]),
+        occurred_at: moment(&data["created_at"]),
     }
 }
 

@@ -114,7 +114,12 @@ fn subscriber(data: &Value) -> Bind {
     let metadata = [&data["metadata"]];
     let mut by = customer(object("customer", &data["customer_id"]), &metadata, &data["customer"]["email"]);
     by.own_id = word(&data["customer"]["external_id"]).or(by.own_id);
-    Bind { evidence: evidence(&metadata), customer: by, subscription: object("subscription", &data["id"]) }
+    Bind {
+        evidence: evidence(&metadata),
+        customer: by,
+        subscription: object("subscription", &data["id"]),
+        occurred_at: moment(&data["created_at"]),
+    }
 }
 
 #[cfg(test)]

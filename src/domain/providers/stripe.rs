@@ -119,7 +119,8 @@ fn session(session: &Value) -> Reading {
     match session["mode"].as_str() {
         Some("subscription") => {
             let subscription = id(&session["subscription"]);
-            Reading::bind(Bind { evidence, customer, subscription }, false)
+            let occurred_at = seconds(&session["created"]);
+            Reading::bind(Bind { evidence, customer, subscription, occurred_at }, false)
         }
         Some("payment") if session["payment_status"] == "paid" => {
             let (Some(currency), Some(paid)) = (currency(session), amount(session, "amount_total")) else {
@@ -160,6 +161,7 @@ fn subscriber(subscription: &Value) -> Bind {
         evidence: evidence(&metadata),
         customer: customer(id(&subscription["customer"]), &metadata, &Value::Null),
         subscription: id(&subscription["id"]),
+        occurred_at: seconds(&subscription["created"]),
     }
 }
 

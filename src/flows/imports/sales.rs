@@ -275,6 +275,7 @@ async fn record(
         customer: Some(customer(row)),
         products: None,
         is_renewal: false,
+        bought_at: None,
     };
     let keys = customer(row).keys(act);
     let known = match &keys {
@@ -300,7 +301,7 @@ async fn record(
     };
     let customer_id = match &keys {
         Some(keys) => {
-            let counted = NewSale { affiliate: to.affiliate, at, earned: earning.amount };
+            let counted = NewSale { affiliate: to.affiliate, at, bought_at: at, earned: earning.amount };
             let customer = if let Some(known) = &known {
                 customers::learn(tx, known, keys).await?;
                 known.id
@@ -309,7 +310,7 @@ async fn record(
                 customers::create(tx, customer, act.program.id, keys, (to.affiliate, None)).await?;
                 customer
             };
-            customers::count_earlier(tx, customer, counted).await?;
+            customers::count(tx, customer, counted).await?;
             Some(customer)
         }
         None => None,

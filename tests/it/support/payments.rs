@@ -10,6 +10,7 @@ use offshoot::{
     jobs,
 };
 use reqwest::Client;
+use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::{Answer, Site};
@@ -22,6 +23,13 @@ pub fn payload(provider: Provider, name: &str, number: usize) -> String {
     let file = format!("tests/payloads/{provider}/{name}.json");
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file));
     text.unwrap_or_else(|error| panic!("{file}: {error}")).replace(TOKEN, &format!("{number:06}"))
+}
+
+/// A sale of 100.00 as a merchant's own server tells it, with more in its data.
+pub fn own_sale(order: &str, more: &Value) -> String {
+    let mut data = json!({ "orderId": order, "amount": 100, "currency": "USD" });
+    data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({ "type": "sale", "data": data }).to_string()
 }
 
 fn mac(key: &[u8], text: &str) -> Vec<u8> {
@@ -88,6 +96,12 @@ impl<'a> Payments<'a> {
         let told = self.send(&self.headers(id, body), body.to_owned()).await;
         assert_eq!(told.status, 200, "{told:?}");
         told
+    }
+
+    /// Tells it and has it looked at.
+    pub async fn tells(&self, id: &str, body: &str) {
+        self.tell_text(id, body).await;
+        self.work_off().await;
     }
 
     pub async fn work_off(&self) {

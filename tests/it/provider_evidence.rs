@@ -1,0 +1,119 @@
+//! Who is credited with what a payment provider tells, and as of when that is judged.
+
+use offshoot::domain::providers::Provider;
+use serde_json::{Value, json};
+
+use crate::support::{
+    Site,
+    payments::{Payments, own_sale},
+    site::START,
+};
+
+const DAY: i64 = 86_400;
+
+/// The moment so many days after the site's beginning, as providers write it.
+fn on_day(site: &Site, day: i64) -> String {
+    assert!(START.plus_days(day) <= site.app.clock.now());
+    START.plus_days(day).to_string()
+}
+
+#[tokio::test]
+async fn what_was_bought_before_the_visit_stays_nobodys() {
+    let site = Site::start().await;
+    let ada = site.affiliate("ADA").await;
+    let payments = Payments::connect(&site, Provider::Generic).await;
+    let bought = |more: Value| {
+        let mut sale = json!({ "customer": { "id": "c1", "email": "c1@example.com" } });
+        sale.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        sale
+    };
+    let now = || site.app.clock.now().to_string();
+    let alone = bought(json!({ "recurring": true, "subscriptionId": "s1", "occurredAt": now() }));
+    payments.tells("m1", &own_sale("o1", &alone)).await;
+    // A day later the same buyer comes by a link, and in another month by a code.
+    site.advance_seconds(DAY);
+    let click = site.api.click("ADA").await;
+    let by_click = bought(json!({ "clickId": click, "subscriptionId": "s2", "occurredAt": now() }));
+    payments.tells("m2", &own_sale("o2", &by_click)).await;
+    assert_eq!(payments.earnings(&ada).await, "20.0 20.0 0.0");
+
+    let other = |more: &Value, order: &str| own_sale(order, more).replace("c1", "c2");
+    payments.tells("m3", &other(&bought(json!({ "recurring": true, "occurredAt": now() })), "o3")).await;
+    site.advance_seconds(30 * DAY);
+    let by_code = bought(json!({ "referralCode": "ADA", "occurredAt": now() }));
+    payments.tells("m4", &other(&by_code, "o4")).await;
+    assert_eq!(payments.earnings(&ada).await, "40.0 40.0 0.0");
+    assert_eq!((payments.events("done").await, payments.events("ignored").await), (2, 2));
+    site.check_ledger().await;
+}
+
+#[tokio::test]
+async fn what_was_bought_before_a_code_or_a_coupon_stays_nobodys() {
+    let site = Site::start().await;
+    let ada = site.affiliate("ADA").await;
+    site.api.post("/coupons", &json!({ "affiliateId": ada, "code": "SUMMER10" })).await;
+    let payments = Payments::connect(&site, Provider::Generic).await;
+    for (number, evidence) in [json!({ "referralCode": "ADA" }), json!({ "coupon": "SUMMER10" })].iter().enumerate() {
+        let bought = |more: &Value| {
+            let mut sale = json!({ "customer": { "id": format!("c{number}") } });
+            sale["occurredAt"] = site.app.clock.now().to_string().into();
+            sale.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            sale
+        };
+        payments.tells(&format!("early{number}"), &own_sale(&format!("early{number}"), &bought(&json!({})))).await;
+        site.advance_seconds(DAY);
+        payments.tells(&format!("by{number}"), &own_sale(&format!("by{number}"), &bought(evidence))).await;
+    }
+    assert_eq!((payments.events("done").await, payments.events("ignored").await), (2, 2));
+    assert_eq!(payments.earnings(&ada).await, "40.0 40.0 0.0");
+    site.check_ledger().await;
+}
+
+#[tokio::test]
+async fn evidence_counts_as_of_when_it_was_bought() {
+    let site = Site::start().await;
+    let ada = site.affiliate("ADA").await;
+    site.database.execute("UPDATE programs SET bound_days = 10").await.unwrap();
+    let payments = Payments::connect(&site, Provider::Generic).await;
+    let click = site.api.click("ADA").await;
+    site.advance_seconds(65 * DAY);
+    // Bought within the days that a click counts, told after them.
+    let first = json!({ "clickId": click, "customer": { "id": "c1" }, "occurredAt": on_day(&site, 58) });
+    payments.tells("m1", &own_sale("o1", &first)).await;
+    assert_eq!(payments.earnings(&ada).await, "20.0 20.0 0.0");
+    // The customer stays from then on, and so much longer than that is too long.
+    site.advance_seconds(5 * DAY);
+    for (id, day) in [("o2", 67), ("o3", 69)] {
+        let more = json!({ "recurring": true, "customer": { "id": "c1" }, "occurredAt": on_day(&site, day) });
+        payments.tells(id, &own_sale(id, &more)).await;
+    }
+    assert_eq!((payments.events("done").await, payments.events("ignored").await), (2, 1));
+    // What says whose a subscription is counts as of then too.
+    let bound = json!({ "clickId": click, "subscriptionId": "s1", "occurredAt": on_day(&site, 59) });
+    payments.tells("m4", &json!({ "type": "customer.bound", "data": bound }).to_string()).await;
+    assert_eq!(payments.events("done").await, 3);
+    site.check_ledger().await;
+}
+
+#[tokio::test]
+async fn a_first_sale_that_is_told_late_brings_its_renewals() {
+    for order in [[0, 1, 2], [1, 0, 2], [1, 2, 0], [2, 1, 0], [2, 0, 1], [0, 2, 1]] {
+        let site = Site::start().await;
+        let ada = site.affiliate("ADA").await;
+        let payments = Payments::connect(&site, Provider::Generic).await;
+        site.advance_seconds(3 * DAY);
+        let who = json!({ "id": "c1", "email": "c1@example.com" });
+        let renewal = |day| json!({ "recurring": true, "customer": who, "occurredAt": on_day(&site, day) });
+        let told = [
+            json!({ "referralCode": "ADA", "customer": who, "occurredAt": on_day(&site, 0) }),
+            renewal(1),
+            // Another visit: its own evidence would not bring what was bought before.
+            json!({ "referralCode": "ADA", "customer": who, "occurredAt": on_day(&site, 2) }),
+        ];
+        for part in order {
+            payments.tells(&format!("m{part}"), &own_sale(&format!("o{part}"), &told[part])).await;
+        }
+        assert_eq!(payments.earnings(&ada).await, "60.0 60.0 0.0", "{order:?}");
+        site.check_ledger().await;
+    }
+}
