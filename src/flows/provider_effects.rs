@@ -229,7 +229,8 @@ impl Cause<'_> {
             order: Some(order),
             customer: Some(buyer),
             products: products(sale),
-            is_renewal: sale.is_recurring,
+            // The first payment after a trial, though its provider counts the trial as one.
+            is_renewal: sale.is_recurring && !is_bound,
             bought_at: Some(paid),
         };
         // Deciding writes nothing, so that a refusal leaves nothing behind.

@@ -1,6 +1,13 @@
 //! Who is credited with what a payment provider tells, and as of when that is judged.
 
-use offshoot::domain::providers::Provider;
+use offshoot::{
+    domain::{
+        money::Rate,
+        providers::Provider,
+        rules::{Pays, Rule, Sales, Scope},
+    },
+    flows::{Actor, Refusal, rules},
+};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -116,4 +123,59 @@ async fn a_first_sale_that_is_told_late_brings_its_renewals() {
         assert_eq!(payments.earnings(&ada).await, "60.0 60.0 0.0", "{order:?}");
         site.check_ledger().await;
     }
+}
+
+/// A rule that pays half of so much of the sales.
+async fn half_of(site: &Site, sales: Sales, products: &[&str]) {
+    let act = site.app.act(site.program.clone(), Actor::CommandLine);
+    let rule = Rule {
+        id: act.id(),
+        name: "Half".into(),
+        scope: Scope::Everybody,
+        products: products.iter().map(|id| (*id).to_owned()).collect(),
+        sales,
+        pays: Pays::Share(Rate::from_basis_points(5_000)),
+        months: None,
+        payments: None,
+        first_days: None,
+        first_sales: None,
+        tiers: None,
+        starts_at: act.now,
+        ends_at: None,
+    };
+    let made =
+        site.app.db.write::<_, Refusal, _>(move |tx| Box::pin(async move { rules::create(tx, &act, &rule).await }));
+    made.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_first_payment_after_a_trial_is_no_renewal() {
+    let site = Site::start().await;
+    let ada = site.affiliate("ADA").await;
+    half_of(&site, Sales::First, &[]).await;
+    let payments = Payments::connect(&site, Provider::Generic).await;
+    let trial = json!({ "referralCode": "ADA", "subscriptionId": "s1", "customer": { "id": "c1" } });
+    payments.tells("m0", &json!({ "type": "lead", "data": trial }).to_string()).await;
+    let renewal = json!({ "recurring": true, "subscriptionId": "s1", "customer": { "id": "c1" } });
+    payments.tells("m1", &own_sale("o1", &renewal)).await;
+    assert_eq!(payments.earnings(&ada).await, "50.0 50.0 0.0");
+    payments.tells("m2", &own_sale("o2", &renewal)).await;
+    assert_eq!(payments.earnings(&ada).await, "70.0 70.0 0.0");
+    // Of what had begun before anybody brought them it is one.
+    let other = json!({ "recurring": true, "referralCode": "ADA", "customer": { "id": "c2" } });
+    payments.tells("m3", &own_sale("o3", &other)).await;
+    assert_eq!(payments.earnings(&ada).await, "90.0 90.0 0.0");
+    site.check_ledger().await;
+}
+
+#[tokio::test]
+async fn a_rule_for_a_product_holds_for_the_lines_that_a_provider_tells() {
+    let site = Site::start().await;
+    let ada = site.affiliate("ADA").await;
+    half_of(&site, Sales::All, &["mug"]).await;
+    let payments = Payments::connect(&site, Provider::Generic).await;
+    let lines = json!([{ "id": "mug", "quantity": 2, "amount": 40 }, { "id": "book", "amount": 60 }]);
+    payments.tells("m1", &own_sale("o1", &json!({ "referralCode": "ADA", "products": lines }))).await;
+    assert_eq!(payments.earnings(&ada).await, "32.0 32.0 0.0", "half of 40 and a fifth of 60");
+    site.check_ledger().await;
 }

@@ -1,13 +1,6 @@
 //! What payment providers tell: believed only when it is signed, stored before it is answered, counted once.
 
-use offshoot::{
-    domain::{
-        money::Rate,
-        providers::Provider,
-        rules::{Pays, Rule, Sales, Scope},
-    },
-    flows::{Actor, Refusal, rules},
-};
+use offshoot::domain::providers::Provider;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -309,36 +302,6 @@ async fn a_coupon_at_the_checkout_credits_its_affiliate() {
     payments.tells("m4", &gone).await;
     payments.tells("m5", &own_sale("o5", &json!({ "coupon": "SUMMER10" }))).await;
     assert_eq!((payments.events("done").await, payments.events("ignored").await), (3, 2));
-    site.check_ledger().await;
-}
-
-#[tokio::test]
-async fn a_rule_for_a_product_holds_for_the_lines_that_a_provider_tells() {
-    let site = Site::start().await;
-    let ada = site.affiliate("ADA").await;
-    let act = site.app.act(site.program.clone(), Actor::CommandLine);
-    let mugs = Rule {
-        id: act.id(),
-        name: "Mugs".into(),
-        scope: Scope::Everybody,
-        products: vec!["mug".into()],
-        sales: Sales::All,
-        pays: Pays::Share(Rate::from_basis_points(5_000)),
-        months: None,
-        payments: None,
-        first_days: None,
-        first_sales: None,
-        tiers: None,
-        starts_at: act.now,
-        ends_at: None,
-    };
-    let made =
-        site.app.db.write::<_, Refusal, _>(move |tx| Box::pin(async move { rules::create(tx, &act, &mugs).await }));
-    made.await.unwrap();
-    let payments = Payments::connect(&site, Provider::Generic).await;
-    let lines = json!([{ "id": "mug", "quantity": 2, "amount": 40 }, { "id": "book", "amount": 60 }]);
-    payments.tells("m1", &own_sale("o1", &json!({ "referralCode": "ADA", "products": lines }))).await;
-    assert_eq!(payments.earnings(&ada).await, "32.0 32.0 0.0", "half of 40 and a fifth of 60");
     site.check_ledger().await;
 }
 
