@@ -193,7 +193,6 @@ impl Cause<'_> {
         if sale.is_recurring && ended.is_some_and(|ended| sale.occurred_at.is_some_and(|paid| paid > ended)) {
             return unsold(State::Ignored, "Its subscription had ended by then.");
         }
-        let own = self.known(tx, &sale.evidence).await?;
         let (order, act, buyer) = (text::cut(&sale.key, 255).to_owned(), self.act, customer(&sale.customer));
         let known = match buyer.keys(act) {
             Some(keys) => customers::find(tx, act.program.id, &keys).await?,
@@ -202,6 +201,12 @@ impl Cause<'_> {
         let has_bought = known.as_ref().is_some_and(|known| known.sales > 0);
         let paid = self.moment(sale.occurred_at);
         let is_later = |moment: Time| moment > paid.plus_seconds(SKEW_SECONDS);
+        // A renewal often carries what brought its customer once: that brings nobody again.
+        let bought_before = known.as_ref().filter(|known| known.sales > 0).is_some_and(|known| {
+            [Some(known.bound_at), known.first_sale_at].into_iter().flatten().any(|moment| !is_later(moment))
+        });
+        let is_again = sale.is_recurring && bought_before;
+        let own = if is_again { Ok(None) } else { self.known(tx, &sale.evidence).await? };
         let clicked_later = |binding: &Binding| binding.click_id.is_some_and(|click| is_later(click.time()));
         let came_later = known.is_some_and(|known| is_later(known.bound_at)) || bindings.iter().any(clicked_later);
         // Whose a customer is who has bought before, and for how long, is the program's to say.
@@ -224,7 +229,7 @@ impl Cause<'_> {
         let new = conversions::Sale {
             click,
             code,
-            coupon: sale.coupon.clone(),
+            coupon: sale.coupon.clone().filter(|_| !is_again),
             amount: sale.currency.of(sale.amount),
             order: Some(order),
             customer: Some(buyer),

@@ -169,6 +169,35 @@ async fn the_first_payment_after_a_trial_is_no_renewal() {
 }
 
 #[tokio::test]
+async fn a_renewal_that_carries_its_first_evidence_does_not_bring_its_customer_again() {
+    let site = Site::start().await;
+    let ada = site.affiliate("ADA").await;
+    let ben = site.affiliate("BEN").await;
+    site.database.execute("UPDATE programs SET bound_days = 30").await.unwrap();
+    site.api.post("/coupons", &json!({ "affiliateId": ada, "code": "SUMMER10" })).await;
+    let payments = Payments::connect(&site, Provider::Generic).await;
+    let renewal = json!({
+        "recurring": true, "referralCode": "ADA", "coupon": "SUMMER10", "subscriptionId": "s1", "customer": { "id": "c1" }
+    });
+    let mut first = renewal.clone();
+    first["recurring"] = false.into();
+    payments.tells("m1", &own_sale("o1", &first)).await;
+    site.advance_seconds(29 * DAY);
+    payments.tells("m2", &own_sale("o2", &renewal)).await;
+    assert_eq!(payments.earnings(&ada).await, "40.0 40.0 0.0");
+    site.advance_seconds(2 * DAY);
+    payments.tells("m3", &own_sale("o3", &renewal)).await;
+    assert_eq!((payments.events("done").await, payments.events("ignored").await), (2, 1));
+    // Somebody else brings the customer later: the old subscription does not take them back.
+    site.advance_seconds(DAY);
+    payments.tells("m4", &own_sale("o4", &json!({ "referralCode": "BEN", "customer": { "id": "c1" } }))).await;
+    payments.tells("m5", &own_sale("o5", &renewal)).await;
+    assert_eq!(payments.earnings(&ada).await, "40.0 40.0 0.0");
+    assert_eq!(payments.earnings(&ben).await, "40.0 40.0 0.0");
+    site.check_ledger().await;
+}
+
+#[tokio::test]
 async fn a_rule_for_a_product_holds_for_the_lines_that_a_provider_tells() {
     let site = Site::start().await;
     let ada = site.affiliate("ADA").await;
