@@ -22,7 +22,9 @@ use crate::{
         time::Time,
     },
     store::{
-        Error, Tx, clicks, codes, commissions, coupons, customers, provider_events as inbox,
+        Error, Tx, clicks, codes, commissions,
+        conversions::Conversion,
+        coupons, customers, provider_events as inbox,
         provider_payments::{self, Binding, Payment},
     },
 };
@@ -333,15 +335,18 @@ impl Cause<'_> {
     }
 
     async fn reverse(self, tx: &mut Tx, key: &str, of: &[String], fact: Fact) -> Result<Outcome, Error> {
-        let payment = self.payment(tx, of).await?;
+        let mut payment = self.payment(tx, of).await?;
         provider_payments::take_back(tx, payment.id, key, fact).await?;
         let all = provider_payments::objects(tx, payment.id).await?;
-        match (payment.conversion_id, payment.amount_minor) {
-            (Some(conversion), _) => {
+        let sale = self.recorded(tx, &payment, &all).await?;
+        match (sale, payment.amount_minor) {
+            (Some(sale), _) => {
+                payment.conversion_id = Some(sale.id);
+                provider_payments::save(tx, &payment).await?;
                 let taken = provider_settlement::settle(tx, self.act, self.provider, &payment).await?;
-                let amount = payment.amount_minor.unwrap_or(0);
-                let words = format!("{} of the sale of {} is taken back now.", self.money(taken), self.money(amount));
-                Ok(Outcome::done(words, self.page(tx, conversion).await?))
+                let (taken, amount) = (self.money(taken), self.money(sale.amount_minor));
+                let words = format!("{taken} of the sale of {amount} is taken back now.");
+                Ok(Outcome::done(words, self.page(tx, sale.id).await?))
             }
             (None, Some(_)) => {
                 self.wait_for(tx, &all).await?;
@@ -353,6 +358,20 @@ impl Cause<'_> {
                 Ok(Outcome::not(State::Waiting, why))
             }
         }
+    }
+
+    /// The payment's sale, also where it was told by the API or a file and not by the provider.
+    async fn recorded(self, tx: &mut Tx, payment: &Payment, names: &[String]) -> Result<Option<Conversion>, Error> {
+        let program = self.act.program.id;
+        if let Some(conversion) = payment.conversion_id {
+            return crate::store::conversions::by_id(tx, program, conversion).await;
+        }
+        for order in names.iter().flat_map(|name| self.provider.orders_of(name)) {
+            if let Some(sale) = crate::store::conversions::by_order(tx, program, &order).await? {
+                return Ok(Some(sale));
+            }
+        }
+        Ok(None)
     }
 
     async fn end(self, tx: &mut Tx, subscription: &str, at: Option<Time>) -> Result<Outcome, Error> {

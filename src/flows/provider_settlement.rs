@@ -26,11 +26,10 @@ use crate::{
 /// # Errors
 /// The database's.
 pub async fn settle(tx: &mut Tx, act: &Act, provider: Provider, payment: &Payment) -> Result<i64, Error> {
-    let (Some(paid), Some(amount), Some(conversion)) =
-        (payment.paid_minor, payment.amount_minor, payment.conversion_id)
-    else {
-        return Ok(0);
-    };
+    let Some(conversion) = payment.conversion_id else { return Ok(0) };
+    let Some(sale) = conversions::by_id(tx, act.program.id, conversion).await? else { return Ok(0) };
+    // Until the provider tells what was paid in all, the sale's own amount stands for it.
+    let (paid, amount) = (payment.paid_minor.unwrap_or(sale.amount_minor), sale.amount_minor);
     let known = provider_payments::reversals(tx, payment.id).await?;
     let facts: Vec<_> = known.iter().map(provider_payments::Reversal::fact).collect();
     let target = reversal::taken_back(reversal::Payment { paid, amount }, &facts);

@@ -39,11 +39,13 @@ async fn named(tx: &mut Tx, program: ProgramId, provider: Provider, object: &str
     )
 }
 
-/// The payment that one of the providers knows by that name.
-pub async fn known(tx: &mut Tx, program: ProgramId, object: &str) -> Result<Option<(Provider, Payment)>, Error> {
+/// The payment of the order, where one of the providers has told of it.
+pub async fn known(tx: &mut Tx, program: ProgramId, order: &str) -> Result<Option<(Provider, Payment)>, Error> {
     for provider in Provider::ALL {
-        if let Some(payment) = named(tx, program, provider, object).await? {
-            return Ok(Some((provider, payment)));
+        for object in provider.objects_of(order) {
+            if let Some(payment) = named(tx, program, provider, &object).await? {
+                return Ok(Some((provider, payment)));
+            }
         }
     }
     Ok(None)

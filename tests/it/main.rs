@@ -58,6 +58,7 @@ mod program;
 mod provider_evidence;
 mod provider_orders;
 mod provider_pages;
+mod provider_refunds;
 mod providers;
 mod races;
 mod random_walk;

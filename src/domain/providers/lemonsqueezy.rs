@@ -79,6 +79,18 @@ fn first_of(invoice: &Value) -> Option<String> {
     if invoice["billing_reason"] == "initial" { first(&invoice["subscription_id"]) } else { None }
 }
 
+/// What a sale of that order or invoice is called.
+pub fn order_of(object: &str) -> Option<String> {
+    let (kind, id) = object.split_once(':').filter(|(kind, _)| matches!(*kind, "order" | "invoice"))?;
+    Some(format!("lemonsqueezy_{kind}_{id}"))
+}
+
+/// The order or invoice of a sale that is called that, or of the bare number of an order.
+pub fn object_of(order: &str) -> Option<String> {
+    let Some(named) = order.strip_prefix("lemonsqueezy_") else { return Some(format!("order:{order}")) };
+    named.split_once('_').map(|(kind, id)| format!("{kind}:{id}"))
+}
+
 const ODD: &str = "It names no amount or no known currency.";
 
 /// A sale from what orders and invoices have in common.

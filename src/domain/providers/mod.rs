@@ -223,6 +223,24 @@ impl Provider {
         }
     }
 
+    /// The names under which this provider may know the payment of an order that the program calls that.
+    pub fn objects_of(self, order: &str) -> Vec<String> {
+        let own = match self {
+            Self::Stripe | Self::Paddle => None,
+            Self::LemonSqueezy => lemonsqueezy::object_of(order),
+            Self::Polar | Self::Generic => Some(format!("order:{order}")),
+        };
+        std::iter::once(order.to_owned()).chain(own).collect()
+    }
+
+    /// What the order of a payment that this provider knows by that name may be called in the program: as sales are
+    /// called here, or by the provider's id where the sale was told by the API or a file.
+    pub fn orders_of(self, object: &str) -> Vec<String> {
+        let bare = object.strip_prefix("order:").map(str::to_owned);
+        let own = if self == Self::LemonSqueezy { lemonsqueezy::order_of(object) } else { None };
+        std::iter::once(object.to_owned()).chain(own).chain(bare).collect()
+    }
+
     /// What the body says; `None` where it is not an event of this provider at all.
     pub fn read(self, body: &str) -> Option<Event> {
         if self == Self::Generic {

@@ -53,6 +53,36 @@ fn readings(provider: Provider) -> String {
     files.into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// Every sale among the files.
+fn sales(provider: Provider) -> Vec<super::Sale> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/payloads").join(provider.as_str());
+    let texts = folder.read_dir().unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    let effects = texts.filter_map(|text| match provider.read(&text).unwrap().reading {
+        Reading::Effects(effects) => Some(effects),
+        Reading::Ignored(_) => None,
+    });
+    let sale = |effect| if let Effect::Sale(sale) = effect { Some(*sale) } else { None };
+    effects.flatten().filter_map(sale).collect()
+}
+
+#[test]
+fn an_order_is_found_by_its_payment_and_back() {
+    for provider in Provider::ALL {
+        let sales = sales(provider);
+        assert!(!sales.is_empty());
+        for sale in sales {
+            let objects = provider.objects_of(&sale.key);
+            assert!(objects.iter().any(|object| sale.objects.contains(object)), "{objects:?} {sale:?}");
+            let orders: Vec<_> = sale.objects.iter().flat_map(|object| provider.orders_of(object)).collect();
+            assert!(orders.contains(&sale.key), "{orders:?} {sale:?}");
+        }
+    }
+    assert_eq!(Provider::LemonSqueezy.objects_of("17"), ["17", "order:17"]);
+    assert_eq!(Provider::LemonSqueezy.orders_of("order:17"), ["order:17", "lemonsqueezy_order_17", "17"]);
+    // An order of that number is another thing.
+    assert_eq!(Provider::LemonSqueezy.orders_of("invoice:17"), ["invoice:17", "lemonsqueezy_invoice_17"]);
+}
+
 #[test]
 fn stripe() {
     insta::assert_snapshot!(readings(Provider::Stripe));
