@@ -74,7 +74,7 @@ impl Cause<'_> {
             Effect::Lead(bind) => self.bind(tx, &bind, "A trial began; bound").await,
             Effect::Same(objects) => self.same(tx, &objects).await,
             Effect::Refund { key, of, amount } => self.reverse(tx, &key, &of, refund(amount, true)).await,
-            Effect::RefundFailed { key, of } => self.reverse(tx, &key, &of, refund(0, false)).await,
+            Effect::RefundFailed { key, of, amount } => self.reverse(tx, &key, &of, refund(amount, false)).await,
             Effect::RefundedSoFar { key, of, amount } => {
                 self.reverse(tx, &key, &of, Fact { kind: Kind::SoFar, amount, holds: true }).await
             }

@@ -85,3 +85,15 @@ async fn of_a_sale_that_was_told_by_the_api() {
     assert_eq!(stripe.earnings(&ada).await, "0.0 0.0 0.0");
     site.check_ledger().await;
 }
+
+#[tokio::test]
+async fn a_refund_that_failed_takes_nothing_though_it_was_never_told_by_itself() {
+    let site = Site::start().await;
+    let ada = site.affiliate("ADA").await;
+    let payments = Payments::connect(&site, Provider::Stripe).await;
+    for part in ["invoice_paid_2024", "charge_refunded_partly", "refund_failed"] {
+        payments.tell(part, 1).await;
+    }
+    assert_eq!(payments.earnings(&ada).await, "20.0 20.0 0.0");
+    site.check_ledger().await;
+}

@@ -144,7 +144,10 @@ fn effect(kind: &str, data: Data) -> Result<Effect, String> {
             if kind == "lead" { Effect::Lead(bind) } else { Effect::Bind(bind) }
         }
         "refund" => Effect::Refund { key: refund()?, of: of()?, amount: amount(&data)? },
-        "refund.failed" => Effect::RefundFailed { key: refund()?, of: of()? },
+        "refund.failed" => {
+            let amount = if data.amount.is_some() { amount(&data)? } else { 0 };
+            Effect::RefundFailed { key: refund()?, of: of()?, amount }
+        }
         "dispute.opened" => Effect::DisputeOpened { key: dispute()?, of: of()?, amount: amount(&data)? },
         "dispute.won" => Effect::DisputeWon { key: dispute()?, of: of()? },
         "dispute.lost" => Effect::DisputeLost { key: dispute()?, of: of()?, amount: amount(&data)? },

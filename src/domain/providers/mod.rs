@@ -91,6 +91,8 @@ pub enum Effect {
     RefundFailed {
         key: String,
         of: Vec<String>,
+        /// 0 where it is not told.
+        amount: i64,
     },
     DisputeOpened {
         key: String,

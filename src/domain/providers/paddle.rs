@@ -116,7 +116,7 @@ fn adjustment(data: &Value) -> Reading {
             Reading::ignored("Waits for Paddle's approval; Paddle tells again.")
         }
         (Some("refund"), Some("rejected")) => Reading::ignored("Paddle did not approve it: nothing was refunded."),
-        (Some("refund" | "credit"), Some("reversed")) => Reading::one(Effect::RefundFailed { key, of }),
+        (Some("refund" | "credit"), Some("reversed")) => Reading::one(Effect::RefundFailed { key, of, amount }),
         (Some("refund" | "credit"), Some("approved")) => Reading::one(Effect::Refund { key, of, amount }),
         (Some("chargeback"), Some("approved")) => Reading::one(Effect::DisputeOpened { key: dispute, of, amount }),
         (Some("chargeback"), Some("reversed")) | (Some("chargeback_reverse"), Some("approved")) => {

@@ -22,7 +22,7 @@ fn words(effect: &Effect) -> String {
         Effect::Same(objects) => format!("same {}", objects.join("+")),
         Effect::Refund { key, of, amount } => format!("refund {key} {amount} of {}", of.join("+")),
         Effect::RefundedSoFar { key, of, amount } => format!("so far {key} {amount} of {}", of.join("+")),
-        Effect::RefundFailed { key, of } => format!("failed {key} of {}", of.join("+")),
+        Effect::RefundFailed { key, of, amount } => format!("failed {key} {amount} of {}", of.join("+")),
         Effect::DisputeOpened { key, of, amount } => format!("disputed {key} {amount} of {}", of.join("+")),
         Effect::DisputeWon { key, of } => format!("won {key} of {}", of.join("+")),
         Effect::DisputeLost { key, of, amount } => format!("lost {key} {amount} of {}", of.join("+")),

@@ -261,7 +261,9 @@ fn refund(refund: &Value) -> Reading {
         return Reading::ignored("It names no payment.");
     }
     match (refund["status"].as_str(), amount(refund, "amount")) {
-        (Some("failed" | "canceled"), _) => Reading::one(Effect::RefundFailed { key, of }),
+        (Some("failed" | "canceled"), amount) => {
+            Reading::one(Effect::RefundFailed { key, of, amount: amount.unwrap_or(0) })
+        }
         (_, Some(amount)) => Reading::one(Effect::Refund { key, of, amount }),
         _ => Reading::ignored(ODD),
     }
