@@ -36,10 +36,20 @@ pub async fn owner(tx: &mut Tx, act: &Act, click: ClickId) -> Result<Option<Affi
 /// The database's.
 pub async fn bind(tx: &mut Tx, act: &Act, click: ClickId, keys: &Keys) -> Result<bool, Refusal> {
     let Some(affiliate) = owner(tx, act, click).await? else { return Ok(false) };
-    customers::lock(tx, act.program.id, keys).await?;
-    let is_new = customers::find(tx, act.program.id, keys).await?.is_none();
-    if is_new && customers::bound_by(tx, click).await? < MOST_OF_A_CLICK {
-        customers::create(tx, act.id(), act.program.id, keys, (affiliate, Some(click))).await?;
+    if customers::bound_by(tx, click).await? < MOST_OF_A_CLICK {
+        know(tx, act, keys, (affiliate, Some(click))).await?;
     }
     Ok(true)
+}
+
+/// Makes the customer known as that affiliate's, unless they are known.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn know(tx: &mut Tx, act: &Act, keys: &Keys, by: (AffiliateId, Option<ClickId>)) -> Result<(), Error> {
+    customers::lock(tx, act.program.id, keys).await?;
+    if customers::find(tx, act.program.id, keys).await?.is_none() {
+        customers::create(tx, act.id(), act.program.id, keys, by).await?;
+    }
+    Ok(())
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::{
     Act, Refusal,
     conversions::{self, Customer},
+    leads,
     provider_events::{self, Outcome},
     provider_settlement,
 };
@@ -33,6 +34,7 @@ const NOBODY: &str = "No affiliate: no click and no referral code came with it, 
                       If that is told later, this event runs again by itself.";
 const EARLIER: &str = "It was paid before anybody brought its customer.";
 const NO_LONGER: &str = "The days for which a customer stays with who brought them are over.";
+const NO_CUSTOMER: &str = "It names no customer and no subscription, so there is nobody to bind.";
 const NO_EVIDENCE: &str = "Neither its click nor its code is one of this program's.";
 
 /// For so long a sale may be told before what says whose it is: providers send again for three days at most. What is
@@ -293,6 +295,13 @@ impl Cause<'_> {
 
     async fn bind(self, tx: &mut Tx, bind: &Bind, words: &str) -> Result<Outcome, Error> {
         let act = self.act;
+        let objects: Vec<_> = [&bind.subscription, &bind.customer.object].into_iter().flatten().collect();
+        // The provider's own id of them is bound as its object.
+        let is_named = bind.customer.own_id.is_some() || bind.customer.email.is_some();
+        let keys = if is_named { customer(&bind.customer).keys(act) } else { None };
+        if objects.is_empty() && keys.is_none() {
+            return Ok(Outcome::not(State::Failed, NO_CUSTOMER));
+        }
         let known = match self.known(tx, &bind.evidence).await? {
             Ok(Some(known)) => known,
             Ok(None) => return Ok(Outcome::not(State::Ignored, "No click and no known referral code came with it.")),
@@ -305,22 +314,27 @@ impl Cause<'_> {
         {
             let click = Click { id, by: named };
             let at = self.moment(bind.occurred_at);
-            by = click.is_within(act.program.attribution_days, at).then_some((Some(id), click.by.code));
+            by = click.is_within(act.program.attribution_days, at).then_some((Some(id), click.by));
         }
-        if by.is_none() {
-            by = known.code.map(|code| (None, code));
+        if by.is_none()
+            && let Some(Ok(code)) = known.code.as_deref().map(Code::parse)
+        {
+            by = codes::owner(tx, act.program.id, &code).await?.map(|named| (None, named));
         }
-        let Some((click, code)) = by else {
+        let Some((click, by)) = by else {
             let why = format!("Its click is older than the {} days that a click counts.", act.program.attribution_days);
             return Ok(Outcome::not(State::Ignored, why));
         };
-        let objects: Vec<_> = [&bind.subscription, &bind.customer.object].into_iter().flatten().collect();
         for object in &objects {
-            provider_payments::bind(tx, act.program.id, self.provider, object, (click, &code), act.now).await?;
+            provider_payments::bind(tx, act.program.id, self.provider, object, (click, &by.code), act.now).await?;
+        }
+        if let Some(keys) = &keys {
+            leads::know(tx, act, keys, (by.affiliate, click)).await?;
         }
         let names = objects.iter().map(|object| object.as_str()).collect::<Vec<_>>().join(" and ");
+        let names = if names.is_empty() { "the customer" } else { &names };
         self.wake(tx, objects, LATE_DAYS).await?;
-        Ok(Outcome::done(format!("{words} {names} to {code}: what they pay is credited there."), None))
+        Ok(Outcome::done(format!("{words} {names} to {}: what they pay is credited there.", by.code), None))
     }
 
     async fn same(self, tx: &mut Tx, objects: &[String]) -> Result<Outcome, Error> {

@@ -198,6 +198,26 @@ async fn a_renewal_that_carries_its_first_evidence_does_not_bring_its_customer_a
 }
 
 #[tokio::test]
+async fn who_is_named_before_they_buy_is_known_by_the_address_alone() {
+    let site = Site::start().await;
+    let ada = site.affiliate("ADA").await;
+    let payments = Payments::connect(&site, Provider::Generic).await;
+    let bound = |customer: Value| {
+        json!({ "type": "customer.bound", "data": { "referralCode": "ADA", "customer": customer } }).to_string()
+    };
+    payments.tells("m1", &bound(json!({ "email": "c1@example.com" }))).await;
+    payments.tells("m2", &own_sale("o1", &json!({ "customer": { "email": "C1@example.com" } }))).await;
+    assert_eq!((payments.events("done").await, payments.earnings(&ada).await.as_str()), (2, "20.0 20.0 0.0"));
+    // Told elsewhere, they are the same customer.
+    payments.tells("m3", &bound(json!({ "id": "c2" }))).await;
+    let sale = json!({ "amount": 100, "customer": { "id": "c2" } });
+    assert_eq!(site.api.post("/referrals/convert", &sale).await.status, 201);
+    payments.tells("m4", &bound(json!({}))).await;
+    assert_eq!((payments.events("failed").await, payments.earnings(&ada).await.as_str()), (1, "40.0 40.0 0.0"));
+    site.check_ledger().await;
+}
+
+#[tokio::test]
 async fn a_rule_for_a_product_holds_for_the_lines_that_a_provider_tells() {
     let site = Site::start().await;
     let ada = site.affiliate("ADA").await;
