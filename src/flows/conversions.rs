@@ -16,7 +16,7 @@ use crate::{
         time::Time,
     },
     store::{
-        Tx,
+        Error, Tx,
         clicks::{self, Seen},
         codes,
         commissions::{self, NewCommission},
@@ -262,7 +262,10 @@ async fn credit(
         }
         found => found?,
     };
-    let coupon = coupon(tx, act, sale).await?;
+    let coupon = match &sale.coupon {
+        Some(text) => coupon(tx, act, text).await?,
+        None => None,
+    };
     let customer = match customer {
         Some(known) => {
             let by = codes::named_by_id(tx, act.program.id, known.affiliate_id).await?;
@@ -426,8 +429,9 @@ async fn code(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Option<Named>, Refu
     codes::owner(tx, act.program.id, &code).await?.ok_or_else(unknown).map(Some)
 }
 
-async fn coupon(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<Option<Named>, Refusal> {
-    let Some(code) = sale.coupon.as_deref().and_then(|text| Code::parse(text).ok()) else { return Ok(None) };
+/// Whose coupon it is.
+pub(super) async fn coupon(tx: &mut Tx, act: &Act, text: &str) -> Result<Option<Named>, Error> {
+    let Ok(code) = Code::parse(text) else { return Ok(None) };
     let program = act.program.id;
     Ok(match coupons::owner(tx, program, &code).await? {
         Some(affiliate) => codes::named_by_id(tx, program, affiliate).await?,

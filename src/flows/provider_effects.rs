@@ -54,6 +54,7 @@ pub struct Cause<'a> {
 struct Known {
     click: Option<ClickId>,
     code: Option<String>,
+    coupon: Option<String>,
 }
 
 /// Why a sale was not recorded: in words, and whether somebody should look at it.
@@ -85,25 +86,26 @@ impl Cause<'_> {
             }
             Effect::DisputeWon { key, of } => self.reverse(tx, &key, &of, dispute(0, false)).await,
             Effect::SubscriptionEnded { subscription, at } => self.end(tx, &subscription, at).await,
-            Effect::CouponGone { code } => self.archive(tx, &code).await,
+            Effect::CouponGone { codes } => self.archive(tx, &codes).await,
         }
     }
 
     /// A coupon that is no longer taken at the checkout credits nobody here either.
-    async fn archive(self, tx: &mut Tx, code: &str) -> Result<Outcome, Error> {
-        let shown = text::cut(code, 64);
-        let found = match Code::parse(code) {
-            Ok(code) => coupons::by_code(tx, self.act.program.id, &code).await?,
-            Err(_) => None,
-        };
-        let Some(coupon) = found else {
-            return Ok(Outcome::not(State::Ignored, format!("No affiliate has the coupon “{shown}”.")));
-        };
-        match super::coupons::set_archived(tx, self.act, coupon.id, true).await {
-            Ok(_) => Ok(Outcome::done(format!("The coupon “{shown}” is archived."), None)),
-            Err(Refusal::Store(error)) => Err(error),
-            Err(refusal) => Ok(Outcome::not(State::Failed, format!("The coupon stays: {refusal}."))),
+    async fn archive(self, tx: &mut Tx, codes: &[String]) -> Result<Outcome, Error> {
+        let mut archived = Vec::new();
+        for code in codes.iter().filter_map(|text| Code::parse(text).ok()) {
+            let Some(coupon) = coupons::by_code(tx, self.act.program.id, &code).await? else { continue };
+            match super::coupons::set_archived(tx, self.act, coupon.id, true).await {
+                Ok(coupon) => archived.push(format!("“{}”", coupon.code)),
+                Err(Refusal::Store(error)) => return Err(error),
+                Err(refusal) => return Ok(Outcome::not(State::Failed, format!("The coupon stays: {refusal}."))),
+            }
         }
+        if archived.is_empty() {
+            let shown = codes.iter().map(|code| format!("“{}”", text::cut(code, 64))).collect::<Vec<_>>().join(" or ");
+            return Ok(Outcome::not(State::Ignored, format!("No affiliate has the coupon {shown}.")));
+        }
+        Ok(Outcome::done(format!("The coupon {} is archived.", archived.join(" and ")), None))
     }
 
     async fn payment(self, tx: &mut Tx, objects: &[String]) -> Result<Payment, Error> {
@@ -225,15 +227,14 @@ impl Cause<'_> {
             Err(()) => Some((State::Failed, NO_EVIDENCE)),
         };
         let is_bound = bound.is_some();
-        let Known { click, code } = match (own, bound) {
-            (Ok(Some(own)), _) => own,
-            (Ok(None) | Err(()), Some(bound)) => Known { click: bound.click_id, code: bound.code },
-            (Ok(None) | Err(()), None) => Known::default(),
-        };
+        let Known { mut click, mut code, coupon } = own.ok().flatten().unwrap_or_default();
+        if let (None, None, Some(bound)) = (click, &code, bound) {
+            (click, code) = (bound.click_id, bound.code);
+        }
         let new = conversions::Sale {
             click,
             code,
-            coupon: sale.coupon.clone().filter(|_| !is_again),
+            coupon: coupon.or_else(|| sale.evidence.coupons.first().filter(|_| !is_again).cloned()),
             amount: sale.currency.of(sale.amount),
             order: Some(order),
             customer: Some(buyer),
@@ -286,9 +287,14 @@ impl Cause<'_> {
                 known.code = Some(text.clone());
             }
         }
+        for text in &evidence.coupons {
+            if known.coupon.is_none() && conversions::coupon(tx, self.act, text).await?.is_some() {
+                known.coupon = Some(text.clone());
+            }
+        }
         Ok(match (&known, evidence.click.is_some() || evidence.code.is_some()) {
-            (Known { click: None, code: None }, true) => Err(()),
-            (Known { click: None, code: None }, false) => Ok(None),
+            (Known { click: None, code: None, coupon: None }, true) => Err(()),
+            (Known { click: None, code: None, coupon: None }, false) => Ok(None),
             _ => Ok(Some(known)),
         })
     }
@@ -307,22 +313,28 @@ impl Cause<'_> {
             Ok(None) => return Ok(Outcome::not(State::Ignored, "No click and no known referral code came with it.")),
             Err(()) => return Ok(Outcome::not(State::Failed, NO_EVIDENCE)),
         };
-        let mut by = None;
-        if let Some(id) = known.click
+        let terms = act.program.terms();
+        let coupon = match &known.coupon {
+            Some(text) => conversions::coupon(tx, act, text).await?.map(|named| (None, named)),
+            None => None,
+        };
+        let (mut by, coupon) = if terms.coupon_wins { (coupon, None) } else { (None, coupon) };
+        if by.is_none()
+            && let Some(id) = known.click
             && let Some(affiliate) = clicks::affiliate(tx, act.program.id, id).await?
             && let Some(named) = codes::named_by_id(tx, act.program.id, affiliate).await?
         {
             let click = Click { id, by: named };
             let at = self.moment(bind.occurred_at);
-            by = click.is_within(act.program.attribution_days, at).then_some((Some(id), click.by));
+            by = click.is_within(terms.window_days, at).then_some((Some(id), click.by));
         }
         if by.is_none()
             && let Some(Ok(code)) = known.code.as_deref().map(Code::parse)
         {
             by = codes::owner(tx, act.program.id, &code).await?.map(|named| (None, named));
         }
-        let Some((click, by)) = by else {
-            let why = format!("Its click is older than the {} days that a click counts.", act.program.attribution_days);
+        let Some((click, by)) = by.or(coupon) else {
+            let why = format!("Its click is older than the {} days that a click counts.", terms.window_days);
             return Ok(Outcome::not(State::Ignored, why));
         };
         for object in &objects {

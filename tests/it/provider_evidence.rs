@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Site,
-    payments::{Payments, own_sale},
+    payments::{Payments, own_sale, payload},
     site::START,
 };
 
@@ -214,6 +214,38 @@ async fn who_is_named_before_they_buy_is_known_by_the_address_alone() {
     assert_eq!(site.api.post("/referrals/convert", &sale).await.status, 201);
     payments.tells("m4", &bound(json!({}))).await;
     assert_eq!((payments.events("failed").await, payments.earnings(&ada).await.as_str()), (1, "40.0 40.0 0.0"));
+    site.check_ledger().await;
+}
+
+#[tokio::test]
+async fn a_coupon_is_known_by_its_word_or_its_id() {
+    let site = Site::start().await;
+    let ada = site.affiliate("ADA").await;
+    for code in ["promo_1QwAdaCode", "SUMMER10"] {
+        site.api.post("/coupons", &json!({ "affiliateId": ada, "code": code })).await;
+    }
+    let stripe = Payments::connect(&site, Provider::Stripe).await;
+    // A checkout of a subscription tells it, and the invoice does not.
+    let begun = payload(Provider::Stripe, "checkout_session_completed_subscription", 1)
+        .replace(r#""referral_code": "ADA","#, "")
+        .replace(r#""discounts": []"#, r#""discounts": [{ "coupon": null, "promotion_code": "promo_1QwAdaCode" }]"#);
+    stripe.tells("m1", &begun).await;
+    stripe.tell("invoice_paid", 1).await;
+    assert_eq!(stripe.earnings(&ada).await, "20.0 20.0 0.0");
+
+    let paddle = Payments::connect(&site, Provider::Paddle).await;
+    let paid =
+        payload(Provider::Paddle, "transaction_completed", 2).replace(r#""referral_code": "ADA""#, r#""a": "b""#);
+    let discount = r#""discount": { "id": "dsc_1", "code": "SUMMER10" }, "discount_id": "dsc_1""#;
+    paddle.tells("m2", &paid.replace(r#""discount_id": null"#, discount)).await;
+    assert_eq!(paddle.earnings(&ada).await, "40.0 40.0 0.0");
+
+    // Gone by whichever of its names.
+    let gone =
+        payload(Provider::Stripe, "promotion_code_updated", 3).replace("promo_1Qw000003Code", "promo_1QwAdaCode");
+    stripe.tells("m3", &gone).await;
+    assert_eq!(site.database.number("SELECT COUNT(*) FROM coupons WHERE archived_at IS NOT NULL").await, 1);
+    assert_eq!(stripe.events("ignored").await + stripe.events("failed").await, 0);
     site.check_ledger().await;
 }
 

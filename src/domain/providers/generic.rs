@@ -117,7 +117,12 @@ fn subscription(data: &Data) -> Option<String> {
 
 fn bind(data: &Data) -> Result<Bind, String> {
     Ok(Bind {
-        evidence: Evidence { click: data.click_id.clone(), code: data.referral_code.clone(), hint: None },
+        evidence: Evidence {
+            click: data.click_id.clone(),
+            code: data.referral_code.clone(),
+            hint: None,
+            coupons: data.coupon.iter().cloned().collect(),
+        },
         customer: Customer {
             object: data.customer.id.as_ref().map(|id| format!("customer:{id}")),
             own_id: data.customer.id.clone(),
@@ -155,7 +160,7 @@ fn effect(kind: &str, data: Data) -> Result<Effect, String> {
             subscription: subscription(&data).ok_or_else(|| missing("subscriptionId"))?,
             at: moment(data.ended_at.as_ref())?,
         },
-        "coupon.gone" => Effect::CouponGone { code: data.code.ok_or_else(|| missing("code"))? },
+        "coupon.gone" => Effect::CouponGone { codes: vec![data.code.ok_or_else(|| missing("code"))?] },
         _ => return Err(UNKNOWN.into()),
     })
 }
@@ -182,7 +187,6 @@ fn sale(data: Data) -> Result<Sale, String> {
         currency,
         evidence: bind.evidence,
         customer: bind.customer,
-        coupon: data.coupon,
         subscription: bind.subscription,
         is_recurring: data.recurring,
         products: products.collect(),

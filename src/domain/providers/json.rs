@@ -47,7 +47,7 @@ pub fn evidence(metadata: &[&Value]) -> Evidence {
     Evidence {
         click: first(metadata, &["click_id", "clickId", "offshoot_click"]),
         code: first(metadata, &["referral_code", "referralCode", "affiliate_code", "ref", "via"]),
-        hint: None,
+        ..Evidence::default()
     }
 }
 

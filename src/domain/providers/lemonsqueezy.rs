@@ -2,7 +2,7 @@
 //!
 //! Facts: docs.lemonsqueezy.com/help/webhooks (signing requests, event types, example payloads); the objects' fields
 //! as in its own JavaScript library. The first payment of a subscription is told twice, as an order and as an invoice
-//! whose reason is `initial`: the order counts.
+//! whose reason is `initial`: the order counts. Which discount it was is told by no event.
 
 use serde_json::Value;
 
@@ -114,7 +114,6 @@ fn sale(kind: &str, meta: &Value, data: &Value) -> Result<Sale, Reading> {
         currency,
         evidence: evidence(&metadata),
         customer: customer(object("customer", &attributes["customer_id"]), &metadata, &attributes["user_email"]),
-        coupon: word(&attributes["discount_code"]),
         subscription: object("subscription", &attributes["subscription_id"]),
         is_recurring: false,
         products: Vec::new(),

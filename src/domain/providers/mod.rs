@@ -112,8 +112,9 @@ pub enum Effect {
         subscription: String,
         at: Option<Time>,
     },
+    /// By each of its names.
     CouponGone {
-        code: String,
+        codes: Vec<String>,
     },
 }
 
@@ -131,7 +132,6 @@ pub struct Sale {
     pub currency: Currency,
     pub evidence: Evidence,
     pub customer: Customer,
-    pub coupon: Option<String>,
     pub subscription: Option<String>,
     /// Not the first of its subscription.
     pub is_recurring: bool,
@@ -154,11 +154,13 @@ pub struct Evidence {
     pub code: Option<String>,
     /// A field that merchants use for other things too: counts only where it is a click's id or a known code.
     pub hint: Option<String>,
+    /// Of every coupon the words to type and the provider's ids, as far as they are told. Most shops have others too.
+    pub coupons: Vec<String>,
 }
 
 impl Evidence {
     pub fn is_none(&self) -> bool {
-        self.click.is_none() && self.code.is_none() && self.hint.is_none()
+        self.click.is_none() && self.code.is_none() && self.hint.is_none() && self.coupons.is_empty()
     }
 }
 

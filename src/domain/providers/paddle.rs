@@ -6,8 +6,8 @@
 use serde_json::Value;
 
 use super::{
-    Bind, Call, Effect, Event, Mode, Product, Reading, Sale, UNKNOWN, Unsigned,
-    json::{customer, evidence, id, items, moment, whole, word},
+    Bind, Call, Effect, Event, Evidence, Mode, Product, Reading, Sale, UNKNOWN, Unsigned,
+    json::{all, customer, evidence, id, items, moment, whole, word},
     signature::{is_recent, matches},
 };
 use crate::domain::{key::unhex, money::Currency, time::Time};
@@ -54,10 +54,10 @@ pub fn read(event: &Value) -> Option<Event> {
             }
             None => Reading::ignored("It names no subscription."),
         },
-        "discount.updated" => match (data["status"].as_str(), word(&data["code"])) {
-            (Some("archived" | "expired"), Some(code)) => Reading::one(Effect::CouponGone { code }),
-            _ => Reading::ignored("The discount still holds, or has no code."),
-        },
+        "discount.updated" if matches!(data["status"].as_str(), Some("archived" | "expired")) => {
+            Reading::one(Effect::CouponGone { codes: all([word(&data["code"]), word(&data["id"])]) })
+        }
+        "discount.updated" => Reading::ignored("The discount still holds."),
         _ => Reading::ignored(UNKNOWN),
     };
     Some(Event { id: word(&event["event_id"]), kind, object: word(&data["id"]), mode: Mode::Unsaid, reading })
@@ -68,6 +68,11 @@ const ODD: &str = "It names no amount or no known currency.";
 /// What was paid without tax: Paddle's tax is not the merchant's to share.
 fn without_tax(totals: &Value) -> Option<i64> {
     Some(whole(&totals["total"])? - whole(&totals["tax"]).unwrap_or(0))
+}
+
+/// The discount's id, and its word where that is told.
+fn coupons(data: &Value) -> Vec<String> {
+    all([word(&data["discount"]["code"]), word(&data["discount_id"]), word(&data["discount"]["id"])])
 }
 
 fn transaction(data: &Value) -> Reading {
@@ -93,9 +98,8 @@ fn transaction(data: &Value) -> Reading {
         amount,
         paid: amount,
         currency,
-        evidence: evidence(&metadata),
+        evidence: Evidence { coupons: coupons(data), ..evidence(&metadata) },
         customer: customer(id(&data["customer_id"]), &metadata, &data["customer"]["email"]),
-        coupon: word(&data["discount"]["code"]).or_else(|| word(&data["discount_id"])),
         subscription: word(&data["subscription_id"]),
         is_recurring: matches!(data["origin"].as_str(), Some("subscription_recurring" | "subscription_update")),
         products: lines.collect(),
@@ -132,7 +136,7 @@ fn adjustment(data: &Value) -> Reading {
 fn subscriber(data: &Value) -> Bind {
     let metadata = [&data["custom_data"]];
     Bind {
-        evidence: evidence(&metadata),
+        evidence: Evidence { coupons: coupons(data), ..evidence(&metadata) },
         customer: customer(id(&data["customer_id"]), &metadata, &Value::Null),
         subscription: word(&data["id"]),
         occurred_at: moment(&data["created_at"]),

@@ -27,7 +27,7 @@ fn words(effect: &Effect) -> String {
         Effect::DisputeWon { key, of } => format!("won {key} of {}", of.join("+")),
         Effect::DisputeLost { key, of, amount } => format!("lost {key} {amount} of {}", of.join("+")),
         Effect::SubscriptionEnded { subscription, at } => format!("ended {subscription} {}", at.unwrap()),
-        Effect::CouponGone { code } => format!("gone {code}"),
+        Effect::CouponGone { codes } => format!("gone {}", codes.join("+")),
     }
 }
 

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::{
-    Bind, Call, Effect, Event, Mode, Product, Reading, Sale, UNKNOWN, Unsigned,
+    Bind, Call, Effect, Event, Evidence, Mode, Product, Reading, Sale, UNKNOWN, Unsigned,
     json::{all, customer, evidence, items, moment, object, whole, word},
     signature,
 };
@@ -92,9 +92,11 @@ fn order(data: &Value) -> Reading {
         amount,
         paid: amount,
         currency,
-        evidence: evidence(&metadata),
+        evidence: Evidence {
+            coupons: all([word(&data["discount"]["code"]), word(&data["discount_id"])]),
+            ..evidence(&metadata)
+        },
         customer: by,
-        coupon: word(&data["discount"]["code"]),
         subscription: object("subscription", &data["subscription_id"]),
         is_recurring: matches!(data["billing_reason"].as_str(), Some("subscription_cycle" | "subscription_update")),
         products,

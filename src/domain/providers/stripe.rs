@@ -70,8 +70,10 @@ pub fn read(event: &Value) -> Option<Event> {
         | "charge.dispute.funds_withdrawn"
         | "charge.dispute.funds_reinstated"
         | "charge.dispute.closed" => dispute(&kind, object),
-        "coupon.deleted" => coupon_gone(word(&object["id"])),
-        "promotion_code.updated" if object["active"] == false => coupon_gone(word(&object["code"])),
+        "coupon.deleted" => coupon_gone([word(&object["id"]), None]),
+        "promotion_code.updated" if object["active"] == false => {
+            coupon_gone([word(&object["code"]), word(&object["id"])])
+        }
         "promotion_code.updated" => Reading::ignored("The code is still active."),
         _ => Reading::ignored(UNKNOWN),
     };
@@ -110,7 +112,7 @@ const ODD: &str = "It names no amount or no known currency.";
 fn session(session: &Value) -> Reading {
     let metadata = [&session["metadata"]];
     let hint = word(&session["client_reference_id"]);
-    let evidence = Evidence { hint, ..evidence(&metadata) };
+    let evidence = Evidence { hint, coupons: coupons(session), ..evidence(&metadata) };
     let email = match &session["customer_details"]["email"] {
         Value::Null => &session["customer_email"],
         email => email,
@@ -140,7 +142,6 @@ fn session(session: &Value) -> Reading {
                 currency,
                 evidence,
                 customer,
-                coupon: coupon(&session["discounts"]),
                 subscription: None,
                 is_recurring: false,
                 products: products(&session["line_items"]["data"], currency),
@@ -158,7 +159,7 @@ fn session(session: &Value) -> Reading {
 fn subscriber(subscription: &Value) -> Bind {
     let metadata = [&subscription["metadata"]];
     Bind {
-        evidence: evidence(&metadata),
+        evidence: Evidence { coupons: coupons(subscription), ..evidence(&metadata) },
         customer: customer(id(&subscription["customer"]), &metadata, &Value::Null),
         subscription: id(&subscription["id"]),
         occurred_at: seconds(&subscription["created"]),
@@ -203,9 +204,8 @@ fn invoice(invoice: &Value) -> Reading {
         amount: proportion(without_tax, paid, total),
         paid,
         currency,
-        evidence: evidence(&metadata),
+        evidence: Evidence { coupons: coupons(invoice), ..evidence(&metadata) },
         customer: customer(id(&invoice["customer"]), &metadata, &invoice["customer_email"]),
-        coupon: coupon(&invoice["discounts"]).or_else(|| promotion(&invoice["discount"])),
         subscription,
         is_recurring: reason != "subscription_create",
         products: products(&invoice["lines"]["data"], currency),
@@ -213,14 +213,13 @@ fn invoice(invoice: &Value) -> Reading {
     })))
 }
 
-/// The promotion code's words where they are told, else its id or the coupon's.
-fn promotion(discount: &Value) -> Option<String> {
-    let code = &discount["promotion_code"];
-    word(&code["code"]).or_else(|| id(code)).or_else(|| id(&discount["coupon"]))
-}
-
-fn coupon(discounts: &Value) -> Option<String> {
-    items(discounts).find_map(promotion)
+/// Of each discount the promotion code's word where it is told, its id, and the coupon's.
+fn coupons(of: &Value) -> Vec<String> {
+    let names = |discount: &Value| {
+        let code = &discount["promotion_code"];
+        [word(&code["code"]), id(code), id(&discount["coupon"]), id(&discount["source"]["coupon"])]
+    };
+    all(items(&of["discounts"]).chain([&of["discount"]]).flat_map(names))
 }
 
 fn products(lines: &Value, currency: Currency) -> Vec<Product> {
@@ -286,11 +285,9 @@ fn dispute(kind: &str, dispute: &Value) -> Reading {
     })
 }
 
-fn coupon_gone(code: Option<String>) -> Reading {
-    match code {
-        Some(code) => Reading::one(Effect::CouponGone { code }),
-        None => Reading::ignored("It names no code."),
-    }
+fn coupon_gone(names: [Option<String>; 2]) -> Reading {
+    let codes = all(names);
+    if codes.is_empty() { Reading::ignored("It names no code.") } else { Reading::one(Effect::CouponGone { codes }) }
 }
 
 #[cfg(test)]
