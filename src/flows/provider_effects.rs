@@ -446,6 +446,8 @@ fn customer(who: &crate::domain::providers::Customer) -> Customer {
 }
 
 fn products(sale: &Sale) -> Option<String> {
+    // Of an order of one product, that product's line is all of it.
+    let whole = (sale.products.len() == 1).then_some(sale.amount);
     let line = |product: &crate::domain::providers::Product| {
         let mut line = Map::new();
         for (name, value) in [("id", &product.id), ("name", &product.name)] {
@@ -456,7 +458,7 @@ fn products(sale: &Sale) -> Option<String> {
         if let Some(quantity) = product.quantity {
             line.insert("quantity".into(), quantity.into());
         }
-        if let Some(Ok(amount)) = product.amount.map(|minor| sale.currency.of(minor).to_string().parse()) {
+        if let Some(Ok(amount)) = product.amount.or(whole).map(|minor| sale.currency.of(minor).to_string().parse()) {
             line.insert("amount".into(), Value::Number(amount));
         }
         Value::Object(line)

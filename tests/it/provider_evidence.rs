@@ -250,6 +250,20 @@ async fn a_coupon_is_known_by_its_word_or_its_id() {
 }
 
 #[tokio::test]
+async fn a_rule_for_a_product_holds_where_the_order_is_of_one_product() {
+    let site = Site::start().await;
+    let ada = site.affiliate("ADA").await;
+    let body = payload(Provider::LemonSqueezy, "order_created", 1);
+    let told: Value = serde_json::from_str(&body).unwrap();
+    let product = told["data"]["attributes"]["first_order_item"]["product_id"].to_string();
+    half_of(&site, Sales::All, &[&product]).await;
+    let payments = Payments::connect(&site, Provider::LemonSqueezy).await;
+    payments.tells("m1", &body).await;
+    assert_eq!(payments.earnings(&ada).await, "50.0 50.0 0.0");
+    site.check_ledger().await;
+}
+
+#[tokio::test]
 async fn a_rule_for_a_product_holds_for_the_lines_that_a_provider_tells() {
     let site = Site::start().await;
     let ada = site.affiliate("ADA").await;
