@@ -208,10 +208,10 @@ impl Cause<'_> {
         let paid = self.moment(sale.occurred_at);
         let is_later = |moment: Time| moment > paid.plus_seconds(SKEW_SECONDS);
         // A renewal often carries what brought its customer once: that brings nobody again.
-        let had_bought = known.as_ref().filter(|known| known.sales > 0).is_some_and(|known| {
+        let bought_before = known.as_ref().filter(|known| known.sales > 0).is_some_and(|known| {
             [Some(known.bound_at), known.first_sale_at].into_iter().flatten().any(|moment| !is_later(moment))
         });
-        let is_again = sale.is_recurring && had_bought;
+        let is_again = sale.is_recurring && bought_before;
         let own = if is_again { Ok(None) } else { self.known(tx, &sale.evidence).await? };
         let clicked_later = |binding: &Binding| binding.click_id.is_some_and(|click| is_later(click.time()));
         let came_later = known.is_some_and(|known| is_later(known.bound_at)) || bindings.iter().any(clicked_later);
