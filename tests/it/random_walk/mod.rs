@@ -118,7 +118,7 @@ impl Model {
     fn has_refund_lines(&self, place: usize) -> bool {
         let line = &self.lines[place];
         let is_its = |other: &Line| other.sale == line.sale && other.is_reversal;
-        line.sale.is_some() && self.lines.iter().any(|other| is_its(other))
+        line.sale.is_some() && self.lines.iter().any(is_its)
     }
 
     fn sum(&self, affiliate: usize, statuses: &[&str]) -> i64 {
