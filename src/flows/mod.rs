@@ -30,6 +30,7 @@ pub mod programs;
 pub mod provider_connections;
 pub mod provider_effects;
 pub mod provider_events;
+mod provider_sales;
 pub mod provider_settlement;
 pub mod refunds;
 pub mod rules;

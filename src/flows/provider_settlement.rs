@@ -21,16 +21,27 @@ use crate::{
     },
 };
 
-/// Takes back what is to be taken back of the payment's sale, if it is one; how much that is now, in minor units.
+/// How much is taken back now, of which amount. Minor units.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Settled {
+    pub taken: i64,
+    pub of: i64,
+}
+
+/// Takes back what is to be taken back of the payment's sale, if it is one.
 ///
 /// # Errors
 /// The database's.
-pub async fn settle(tx: &mut Tx, act: &Act, provider: Provider, payment: &Payment) -> Result<i64, Error> {
-    let Some(conversion) = payment.conversion_id else { return Ok(0) };
-    let Some(sale) = conversions::by_id(tx, act.program.id, conversion).await? else { return Ok(0) };
-    // Until the provider tells what was paid in all, the sale's own amount stands for it.
-    let (paid, amount) = (payment.paid_minor.unwrap_or(sale.amount_minor), sale.amount_minor);
+pub async fn settle(tx: &mut Tx, act: &Act, provider: Provider, payment: &Payment) -> Result<Settled, Error> {
+    let Some(conversion) = payment.conversion_id else { return Ok(Settled::default()) };
     let known = provider_payments::reversals(tx, payment.id).await?;
+    if known.is_empty() {
+        return Ok(Settled::default());
+    }
+    let sale = conversions::by_id(tx, act.program.id, conversion).await?;
+    let Some(amount) = sale.map(|sale| sale.amount_minor) else { return Ok(Settled::default()) };
+    // Until the provider tells what was paid in all, the sale's own amount stands for it.
+    let paid = payment.paid_minor.unwrap_or(amount);
     let facts: Vec<_> = known.iter().map(provider_payments::Reversal::fact).collect();
     let target = reversal::taken_back(reversal::Payment { paid, amount }, &facts);
     let mut unused = None;
@@ -60,7 +71,7 @@ pub async fn settle(tx: &mut Tx, act: &Act, provider: Provider, payment: &Paymen
         let key = free_key(tx, act, &by.key).await?;
         taken += take(tx, act, payment, conversion, target - taken, key, reason(provider, by.kind)).await?;
     }
-    Ok(taken)
+    Ok(Settled { taken, of: amount })
 }
 
 /// The provider's own name of what took it back; numbered where that stands for a refund already.
