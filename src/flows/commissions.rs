@@ -25,6 +25,7 @@ pub async fn set_status(
     wanted: Status,
     reason: Option<&str>,
 ) -> Result<Commission, Refusal> {
+    commissions::lock(tx, act.program.id, &[id]).await?;
     decide(tx, act, id, wanted, reason, None).await.map(|decided| decided.now)
 }
 
@@ -35,7 +36,7 @@ pub struct Decided {
     pub before: Option<Commission>,
 }
 
-/// As [`set_status`], maybe as one of a batch.
+/// As [`set_status`], of one that is locked, maybe as one of a batch.
 ///
 /// # Errors
 /// As [`set_status`].
@@ -47,39 +48,35 @@ pub async fn decide(
     reason: Option<&str>,
     batch: Option<BatchId>,
 ) -> Result<Decided, Refusal> {
-    loop {
-        let found = commissions::by_id(tx, act.program.id, id).await?.ok_or(Refusal::NotFound("commission"))?;
-        let facts = commission::Facts {
-            status: found.status,
-            affiliate: found.affiliate_status,
-            in_open_payout: found.payout_line_id.is_some(),
-            kind: found.kind,
-            has_refund_lines: match found.conversion_id {
-                Some(sale) if wanted == Status::Rejected => commissions::refund_lines(tx, sale).await? != 0,
-                _ => false,
-            },
-        };
-        let refused = |refusal: commission::Refusal| {
-            Refusal::field("status", format!("{refusal} (the commission is {})", found.status))
-        };
-        let Decision::Move { from, to } = commission::decide(facts, wanted).map_err(refused)? else {
-            return Ok(Decided { now: found, before: None });
-        };
-        // Somebody else may have moved it since; then the decision is made again from where it is now.
-        let change = Move { from, to, reason, at: act.now, batch };
-        if let Some(amount) = commissions::set_status(tx, id, change).await? {
-            moved(tx, act, &found, (from, to), amount).await?;
-            let action = format!("commission.{to}");
-            let words = Change { before: Some(from.as_str()), after: Some(to.as_str()), reason };
-            let deed = act.deed(tx, &action, id, words).await?;
-            if to == Status::Rejected && found.kind == commission::Kind::Sale {
-                let kind = message::Kind::CommissionRejected;
-                mails::enqueue_for_affiliate(tx, act, found.affiliate_id, kind, deed.raw()).await?;
-            }
-            let now = commissions::by_id(tx, act.program.id, id).await?.ok_or(Refusal::NotFound("commission"))?;
-            return Ok(Decided { now, before: Some(found) });
-        }
+    let unknown = || Refusal::NotFound("commission");
+    let found = commissions::by_id(tx, act.program.id, id).await?.ok_or_else(unknown)?;
+    let facts = commission::Facts {
+        status: found.status,
+        affiliate: found.affiliate_status,
+        in_open_payout: found.payout_line_id.is_some(),
+        kind: found.kind,
+        has_refund_lines: match found.conversion_id {
+            Some(sale) if wanted == Status::Rejected => commissions::refund_lines(tx, sale).await? != 0,
+            _ => false,
+        },
+    };
+    let refused =
+        |refusal: commission::Refusal| Refusal::field("status", format!("{refusal} (the commission is {})", found.status));
+    let Decision::Move { from, to } = commission::decide(facts, wanted).map_err(refused)? else {
+        return Ok(Decided { now: found, before: None });
+    };
+
+    let change = Move { from, to, reason, at: act.now, batch };
+    let amount = commissions::set_status(tx, id, change).await?.ok_or_else(unknown)?;
+    moved(tx, act, &found, (from, to), amount).await?;
+    let words = Change { before: Some(from.as_str()), after: Some(to.as_str()), reason };
+    let deed = act.deed(tx, &format!("commission.{to}"), id, words).await?;
+    if to == Status::Rejected && found.kind == commission::Kind::Sale {
+        let kind = message::Kind::CommissionRejected;
+        mails::enqueue_for_affiliate(tx, act, found.affiliate_id, kind, deed.raw()).await?;
     }
+    let now = commissions::by_id(tx, act.program.id, id).await?.ok_or_else(unknown)?;
+    Ok(Decided { now, before: Some(found) })
 }
 
 /// Totals and ledger after a commission of that amount went from one status to the other.

@@ -66,7 +66,7 @@ async fn approve_some(
     let due = commissions::due(tx, act.program.id, (act.now, most), above, STEP).await?;
     commissions::lock(tx, act.program.id, &due).await?;
     for id in &due {
-        match decisions::set_status(tx, act, *id, Status::Approved, None).await {
+        match decisions::decide(tx, act, *id, Status::Approved, None, None).await {
             // Somebody may have decided otherwise at this moment, which stands.
             Ok(_) | Err(Refusal::Field { .. } | Refusal::NotFound(_) | Refusal::Credit(_)) => {}
             Err(Refusal::Store(error)) => return Err(error),

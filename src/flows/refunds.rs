@@ -124,38 +124,37 @@ async fn move_back(
     if amount == 0 {
         return Ok(());
     }
-    loop {
-        let found = commissions::of_sale(tx, act.program.id, sale.id).await?;
-        let found = found.ok_or(Refusal::NotFound("commission"))?;
-        if has_own_line || found.status == Status::Paid || found.payout_line_id.is_some() {
-            let line = NewCommission {
-                id: act.id(),
-                program: act.program.id,
-                affiliate: sale.affiliate_id,
-                conversion: Some(sale.id),
-                kind: if amount > 0 { Kind::Reversal } else { Kind::Restoration },
-                amount: -amount,
-                rate_bps: found.rate_bps,
-                status: Status::Approved,
-                refund: Some(refund),
-                reason: None,
-                payable_at: act.now,
-                explanation: None,
-                held_for: None,
-            };
-            commissions::create(tx, &line).await?;
-            totals::count_commission(tx, sale.affiliate_id, Status::Approved, 1, -amount).await?;
-            return post(tx, act, sale, (refund, -amount), line.id).await;
-        }
-        // Somebody may be deciding it at this moment; then look again.
-        if commissions::lower(tx, found.id, found.status, amount, act.now).await? {
-            if found.status == Status::Rejected {
-                return Ok(());
-            }
-            totals::count_commission(tx, sale.affiliate_id, found.status, 0, -amount).await?;
-            return post(tx, act, sale, (refund, -amount), found.id).await;
-        }
+    let unknown = || Refusal::NotFound("commission");
+    let earned = commissions::of_sale(tx, act.program.id, sale.id).await?.ok_or_else(unknown)?.id;
+    // Whoever decides it at this moment, or lets go of it, is waited for: then it is where it will be.
+    commissions::lock(tx, act.program.id, &[earned]).await?;
+    let found = commissions::by_id(tx, act.program.id, earned).await?.ok_or_else(unknown)?;
+    if has_own_line || found.status == Status::Paid || found.payout_line_id.is_some() {
+        let line = NewCommission {
+            id: act.id(),
+            program: act.program.id,
+            affiliate: sale.affiliate_id,
+            conversion: Some(sale.id),
+            kind: if amount > 0 { Kind::Reversal } else { Kind::Restoration },
+            amount: -amount,
+            rate_bps: found.rate_bps,
+            status: Status::Approved,
+            refund: Some(refund),
+            reason: None,
+            payable_at: act.now,
+            explanation: None,
+            held_for: None,
+        };
+        commissions::create(tx, &line).await?;
+        totals::count_commission(tx, sale.affiliate_id, Status::Approved, 1, -amount).await?;
+        return post(tx, act, sale, (refund, -amount), line.id).await;
     }
+    commissions::lower(tx, found.id, amount, act.now).await?;
+    if found.status == Status::Rejected {
+        return Ok(());
+    }
+    totals::count_commission(tx, sale.affiliate_id, found.status, 0, -amount).await?;
+    post(tx, act, sale, (refund, -amount), found.id).await
 }
 
 async fn post(

@@ -381,13 +381,13 @@ pub async fn decide_many(me: Decides, State(app): State<App>, input: Input<NewSt
             let mut results = Vec::with_capacity(ids.len());
             for given in ids {
                 let outcome = match failure::id::<id::Commission>(&given) {
-                    Ok(id) => commissions::set_status(tx, &act, id, new.status, new.reason.as_deref())
+                    Ok(id) => commissions::decide(tx, &act, id, new.status, new.reason.as_deref(), None)
                         .await
                         .map_err(Failure::from),
                     Err(failure) => Err(failure),
                 };
                 let (commission, failure) = match outcome {
-                    Ok(found) => (Some(Decided::new(&found, act.program.currency)), None),
+                    Ok(decided) => (Some(Decided::new(&decided.now, act.program.currency)), None),
                     // What the database could not do is not this commission's fault: all of it fails.
                     Err(failure) if failure.status.is_server_error() => return Err(failure),
                     Err(failure) => (None, Some(failure)),

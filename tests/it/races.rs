@@ -227,6 +227,44 @@ async fn a_refund_and_a_payment_at_once_leave_the_books_right() {
     site.check_ledger().await;
 }
 
+/// Whichever comes first: what the refund takes back is not taken back by a rejection too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_a_cancelled_payout_and_a_rejection_at_once_take_back_once() {
+    let site = Site::start().await;
+    for round in 0..2 * ROUNDS {
+        let code = format!("BACK{round}");
+        let affiliate = site.affiliate(&code).await;
+        let by = json!({ "paymentMethod": "paypal", "paymentDetails": "a@example.com" });
+        assert_eq!(site.api.patch(&format!("/affiliates/{affiliate}"), &by).await.status, 200);
+        let sale = site.api.sale(&code, "100.00", &format!("back-{round}")).await;
+        let conversion = sale.data()["conversionId"].as_str().unwrap().to_owned();
+        let id = site.api.newest_commission(&affiliate).await;
+        site.api.decide(&id, "approved").await.data();
+        let made = site.api.post("/payouts", &json!({ "affiliateIds": [affiliate] })).await;
+        let payout = made.data()["payout"]["id"].as_str().unwrap().to_owned();
+
+        let (cancelling, deciding) = (site.api.clone(), site.api.clone());
+        let cancel = async move {
+            cancelling.post(&format!("/payouts/{payout}/status"), &json!({ "status": "cancelled" })).await
+        };
+        let reject = async move {
+            for _ in 0..20 {
+                if deciding.decide(&id, "rejected").await.status == 200 {
+                    break;
+                }
+            }
+        };
+        let back = refund(site.api.clone(), conversion, "50.00", None);
+        let (cancelled, refunded, ()) =
+            tokio::try_join!(tokio::spawn(cancel), tokio::spawn(back), tokio::spawn(reject)).unwrap();
+        assert_eq!((cancelled.status.as_u16(), refunded.status.as_u16()), (200, 201));
+        let shown = site.api.get(&format!("/affiliates/{affiliate}")).await;
+        let earned = shown.data()["affiliate"]["totalEarnings"].to_string();
+        assert!(["10.0", "0.0"].contains(&earned.as_str()), "{round}: {earned} {shown:?}");
+    }
+    site.check_ledger().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn while_an_affiliate_is_being_blocked_a_sale_is_recorded_or_refused() {
     let site = Site::start().await;
