@@ -17,7 +17,7 @@ use crate::{
         },
     },
     flows::{
-        Act, Actor, Refusal, adjustments,
+        Act, Actor, Refusal, adjustments, payout_decisions,
         payouts::{self, Choice},
         tax,
     },
@@ -37,10 +37,10 @@ impl Year {
             let lines = store::payout_lines::all(tx, run.id, None, Id::new(0), 100).await?;
             if let Some(line) = lines.iter().find(|line| line.method == PaymentMethod::Bank) {
                 let reason = Some("The account was closed");
-                payouts::decide_line(tx, &act, (run.id, line.id), LineStatus::Failed, reason).await?;
+                payout_decisions::decide_line(tx, &act, (run.id, line.id), LineStatus::Failed, reason).await?;
             }
         }
-        payouts::decide_all(tx, &act, run.id, LineStatus::Paid, None).await.map(drop)
+        payout_decisions::decide_all(tx, &act, run.id, LineStatus::Paid, None).await.map(drop)
     }
 
     /// The merchant and the first affiliate say who they are, and that the merchant writes the invoices.

@@ -60,8 +60,9 @@ pub async fn decide(
             _ => false,
         },
     };
-    let refused =
-        |refusal: commission::Refusal| Refusal::field("status", format!("{refusal} (the commission is {})", found.status));
+    let refused = |refusal: commission::Refusal| {
+        Refusal::field("status", format!("{refusal} (the commission is {})", found.status))
+    };
     let Decision::Move { from, to } = commission::decide(facts, wanted).map_err(refused)? else {
         return Ok(Decided { now: found, before: None });
     };

@@ -25,6 +25,7 @@ pub mod mail_texts;
 pub mod mails;
 pub mod one_time_links;
 pub mod payment_details;
+pub mod payout_decisions;
 pub mod payouts;
 pub mod programs;
 pub mod provider_connections;

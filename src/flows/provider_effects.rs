@@ -106,7 +106,12 @@ impl Cause<'_> {
     }
 
     /// Something is told of these now: what has waited for it for no more than so many days runs again.
-    pub(super) async fn wake(self, tx: &mut Tx, objects: impl IntoIterator<Item = &String>, days: i64) -> Result<(), Error> {
+    pub(super) async fn wake(
+        self,
+        tx: &mut Tx,
+        objects: impl IntoIterator<Item = &String>,
+        days: i64,
+    ) -> Result<(), Error> {
         let since = ProviderEventId::first_at(self.act.now.plus_days(-days));
         for object in objects {
             for event in inbox::awaiting(tx, self.act.program.id, self.provider, object, since).await? {

@@ -290,12 +290,6 @@ pub async fn set_status(tx: &mut Tx, id: CommissionId, change: Move<'_>) -> Resu
 
 /// Takes a refund's part off a commission that is locked, unpaid and in no payout (or, where negative, gives it back).
 pub async fn lower(tx: &mut Tx, id: CommissionId, by: i64, now: Time) -> Result<(), Error> {
-    execute!(
-        tx,
-        "UPDATE commissions SET amount_minor = amount_minor - $2, updated_at = $3 WHERE id = $1",
-        id,
-        by,
-        now
-    )
-    .map(drop)
+    execute!(tx, "UPDATE commissions SET amount_minor = amount_minor - $2, updated_at = $3 WHERE id = $1", id, by, now)
+        .map(drop)
 }

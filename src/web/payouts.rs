@@ -27,7 +27,7 @@ use crate::{
         time::Time,
     },
     flows::{
-        payment_details,
+        payment_details, payout_decisions,
         payouts::{self, Choice},
     },
     secret::SecretKey,
@@ -354,7 +354,7 @@ pub async fn decide(
     let (act, new) = (me.act(&app), input.value);
     once::write(&app, act, input.once, move |tx, act| {
         Box::pin(async move {
-            let (payout, _) = payouts::decide_all(tx, &act, id, new.status, new.reason.as_deref()).await?;
+            let (payout, _) = payout_decisions::decide_all(tx, &act, id, new.status, new.reason.as_deref()).await?;
             let window = (20, 0);
             let lines = payout_lines::page(tx, id, window.0, window.1).await?;
             Ok(Reply::data(whole(payout, lines, &act.secret, true, window)?))
@@ -395,7 +395,7 @@ pub async fn decide_line(
     let (act, new) = (me.act(&app), input.value);
     once::write(&app, act, input.once, move |tx, act| {
         Box::pin(async move {
-            let line = payouts::decide_line(tx, &act, (id, line), new.status, new.reason.as_deref()).await?;
+            let line = payout_decisions::decide_line(tx, &act, (id, line), new.status, new.reason.as_deref()).await?;
             Ok(Reply::data(ShowLine { line: LineRow::new(line, &act.secret, act.program.currency, true)? }))
         })
     })

@@ -22,7 +22,7 @@ use crate::{
         program::Program,
         time::Time,
     },
-    flows::{Refusal, payment_details, payouts as flow},
+    flows::{Refusal, payment_details, payout_decisions, payouts as flow},
     store::{
         payout_lines::{self, Line},
         payouts::{self, Payout},
@@ -233,13 +233,14 @@ pub async fn results(
     let read = Source::read(&app, &me.program, id, |_, _| true).await?.with(act.now, move |run, _| {
         let read = results::read(&text, run);
         let told = read.lines.into_iter().filter_map(|results::Told { line, row, outcome }| {
-            Some(flow::Told { line: PayoutLineId::parse(line.id).ok()?, row, outcome })
+            Some(payout_decisions::Told { line: PayoutLineId::parse(line.id).ok()?, row, outcome })
         });
         (told.collect::<Vec<_>>(), read.problems)
     });
     let (told, mut problems) = read.await?;
-    let done =
-        app.db.write::<_, Refusal, _>(move |tx| Box::pin(async move { flow::take_results(tx, &act, id, &told).await }));
+    let done = app.db.write::<_, Refusal, _>(move |tx| {
+        Box::pin(async move { payout_decisions::take_results(tx, &act, id, &told).await })
+    });
     let mut taken = match done.await {
         Ok(taken) => taken,
         Err(refusal) => {

@@ -19,7 +19,7 @@ use crate::{
     },
     flows::{
         Refusal, payment_details,
-        payouts::{self as flow, Moved},
+        payout_decisions::{self as flow, Moved},
     },
     secret::SecretKey,
     store::{
