@@ -33,6 +33,11 @@ impl Currency {
         Money { minor, currency: self }
     }
 
+    /// With its code: for mails, records and reasons.
+    pub const fn coded(self, minor: i64) -> Coded {
+        Coded(self.of(minor))
+    }
+
     /// Reads a JSON number's own text.
     ///
     /// # Errors
@@ -82,6 +87,16 @@ impl Money {
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(Decimal::new(self.minor, self.currency.exponent).as_str())
+    }
+}
+
+/// An amount with its code: `USD 20.00`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coded(Money);
+
+impl fmt::Display for Coded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0.currency.code(), self.0)
     }
 }
 

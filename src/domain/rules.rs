@@ -77,7 +77,7 @@ impl Pays {
     pub fn in_words(self, currency: Currency) -> String {
         match self {
             Self::Share(rate) => rate.to_string(),
-            Self::Flat(minor) => format!("{} {}", currency.code(), currency.of(minor)),
+            Self::Flat(minor) => currency.coded(minor).to_string(),
         }
     }
 }

@@ -148,7 +148,7 @@ impl Tiers {
     fn amount(&self, amount: i64, currency: Currency) -> String {
         match self.by {
             Measure::Count => format!("{amount} sale{}", if amount == 1 { "" } else { "s" }),
-            Measure::Amount => format!("{} {} of sales", currency.code(), currency.of(amount)),
+            Measure::Amount => format!("{} of sales", currency.coded(amount)),
         }
     }
 
@@ -214,7 +214,7 @@ impl Caps {
         let of = |cap: Option<i64>, earned: i64| cap.map(|cap| (cap, (cap - earned).max(0)));
         let customer = customer_earned.and_then(|earned| of(self.customer, earned));
         let month = of(self.month, month_earned);
-        let most = |minor| format!("{} {} is the most", currency.code(), currency.of(minor));
+        let most = |minor| format!("{} is the most", currency.coded(minor));
         match (customer, month) {
             (Some((cap, left)), other) if left < amount && other.is_none_or(|(_, most)| left <= most) => {
                 (left, Some(format!("{} for a customer", most(cap))))
@@ -226,7 +226,7 @@ impl Caps {
 
     /// For settings and for affiliates: `At most USD 50.00 by a customer, and USD 500.00 in a month`.
     pub fn in_words(&self, currency: Currency) -> String {
-        let amount = |minor| format!("{} {}", currency.code(), currency.of(minor));
+        let amount = |minor| currency.coded(minor).to_string();
         match (self.customer.map(amount), self.month.map(amount)) {
             (None, None) => "no limit".into(),
             (Some(customer), None) => format!("at most {customer} by a customer"),

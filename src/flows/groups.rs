@@ -76,7 +76,7 @@ pub async fn change(tx: &mut Tx, act: &Act, id: GroupId, terms: Terms) -> Result
 
 fn differences(act: &Act, before: &Group, after: &Group) -> Vec<Difference> {
     let words = |group: &Group| {
-        let minimum = group.minimum_minor.map(|minor| act.program.currency.of(minor).to_string());
+        let minimum = group.minimum_minor.map(|minor| act.program.currency.coded(minor).to_string());
         [
             ("Name", group.name.clone()),
             ("Hold", group.hold_days.map_or(AS_PROGRAM.into(), program::hold)),

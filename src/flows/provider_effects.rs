@@ -10,6 +10,7 @@ use crate::{
     domain::{
         code::Code,
         id::{ConversionId, ProviderEventId},
+        money::Coded,
         providers::{
             Effect, Provider, State,
             reversal::{Fact, Kind},
@@ -86,9 +87,8 @@ impl Cause<'_> {
     }
 
     /// In the program's currency: `USD 20.00`.
-    pub(super) fn money(self, minor: i64) -> String {
-        let currency = self.act.program.currency;
-        format!("{} {}", currency.code(), currency.of(minor))
+    pub(super) fn money(self, minor: i64) -> Coded {
+        self.act.program.currency.coded(minor)
     }
 
     /// The page of the sale's commission.

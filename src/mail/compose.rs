@@ -9,7 +9,7 @@ use super::{
     Error,
     inert::{Line, Words},
     messages::{
-        AffiliateInvitation, Amount, ApplicationApproved, ApplicationReceived, ApplicationRejected, ClaimAnswered,
+        AffiliateInvitation, ApplicationApproved, ApplicationReceived, ApplicationRejected, ClaimAnswered,
         CommissionRejected, ConfirmApplication, ConfirmEmail, EmailChanged, NewCommission, PasswordChanged,
         PaymentDetailsChanged, PayoutDue, PayoutFailed, PayoutPaid, RateChanged, ResetPassword, Shell, SignInLink,
         TeamInvitation, TwoStepChanged, WeeklyDigest, Written,
@@ -251,8 +251,8 @@ impl<'a> Composing<'a> {
         let message = NewCommission {
             shell: self.shell.clone(),
             earnings: self.at("earnings")?,
-            amount: Amount(program.currency.of(earned.amount_minor)),
-            sale: Amount(program.currency.of(earned.sale_minor)),
+            amount: program.currency.coded(earned.amount_minor),
+            sale: program.currency.coded(earned.sale_minor),
             is_pending: earned.status == Status::Pending,
         };
         Ok(message.write()?)
@@ -270,7 +270,7 @@ impl<'a> Composing<'a> {
         let message = PayoutDue {
             shell: self.shell.clone(),
             payouts: self.at(&format!("m/{}/payouts", program.slug))?,
-            amount: Amount(program.currency.of(sum.amount)),
+            amount: program.currency.coded(sum.amount),
         };
         Ok(message.write()?)
     }
@@ -285,7 +285,7 @@ impl<'a> Composing<'a> {
         let message = PayoutPaid {
             shell: self.shell.clone(),
             payout: self.at(&format!("payouts/{}", line.id))?,
-            amount: Amount(self.program()?.currency.of(line.amount_minor)),
+            amount: self.program()?.currency.coded(line.amount_minor),
             way: line.method.in_a_sentence(),
             commissions: line.commission_count,
         };
@@ -297,7 +297,7 @@ impl<'a> Composing<'a> {
         let message = PayoutFailed {
             shell: self.shell.clone(),
             settings: self.at("settings")?,
-            amount: Amount(self.program()?.currency.of(line.amount_minor)),
+            amount: self.program()?.currency.coded(line.amount_minor),
             way: line.method.in_a_sentence(),
             reason: line.reason.as_deref().and_then(Words::new),
         };
@@ -329,8 +329,8 @@ impl<'a> Composing<'a> {
         let message = CommissionRejected {
             shell: self.shell.clone(),
             earnings: self.at("earnings")?,
-            amount: Amount(program.currency.of(rejected.amount_minor)),
-            sale: Amount(program.currency.of(rejected.sale_minor)),
+            amount: program.currency.coded(rejected.amount_minor),
+            sale: program.currency.coded(rejected.sale_minor),
             reason: deed.reason.as_deref().and_then(Words::new),
         };
         Ok(message.write()?)
@@ -349,7 +349,7 @@ impl<'a> Composing<'a> {
             shell: self.shell.clone(),
             what: Line::new(&claim.order_id.or(day).unwrap_or_default()),
             is_accepted: claim.status == claim::Status::Accepted,
-            amount: credited.map(|found| Amount(program.currency.of(found.original_minor))),
+            amount: credited.map(|found| program.currency.coded(found.original_minor)),
             answer: claim.answer.as_deref().and_then(Words::new),
             claims: self.at("earnings/claims")?,
         };
@@ -386,7 +386,7 @@ impl<'a> Composing<'a> {
         let message = WeeklyDigest {
             shell: self.shell.clone(),
             commissions: waiting.commissions,
-            sum: Amount(program.currency.of(waiting.sum)),
+            sum: program.currency.coded(waiting.sum),
             applications: waiting.applications,
             first: if waiting.commissions > 0 { commissions_at.clone() } else { applications_at.clone() },
             commissions_at,

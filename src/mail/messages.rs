@@ -4,7 +4,7 @@ use askama::Template;
 use url::Url;
 
 use super::inert::{Line, Words};
-use crate::domain::money::Money;
+use crate::domain::money::Coded;
 
 /// What every message has around its own words.
 #[derive(Debug, Clone)]
@@ -26,16 +26,6 @@ pub struct Written {
     pub subject: String,
     pub text: String,
     pub html: String,
-}
-
-/// An amount as people read it: `USD 20.00`.
-#[derive(Debug, Clone, Copy)]
-pub struct Amount(pub Money);
-
-impl std::fmt::Display for Amount {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.0.currency.code(), self.0)
-    }
 }
 
 macro_rules! messages {
@@ -109,26 +99,26 @@ messages! {
         reason: Option<Words>,
     }
     NewCommission("mail/new_commission.subject", "mail/new_commission.txt", "mail/new_commission.html") {
-        earnings: Url, amount: Amount, sale: Amount, is_pending: bool,
+        earnings: Url, amount: Coded, sale: Coded, is_pending: bool,
     }
     CommissionRejected("mail/commission_rejected.subject", "mail/commission_rejected.txt", "mail/commission_rejected.html") {
-        earnings: Url, amount: Amount, sale: Amount, reason: Option<Words>,
+        earnings: Url, amount: Coded, sale: Coded, reason: Option<Words>,
     }
     ClaimAnswered("mail/claim_answered.subject", "mail/claim_answered.txt", "mail/claim_answered.html") {
-        what: Line, is_accepted: bool, amount: Option<Amount>, answer: Option<Words>, claims: Url,
+        what: Line, is_accepted: bool, amount: Option<Coded>, answer: Option<Words>, claims: Url,
     }
     PaymentDetailsChanged("mail/payment_details_changed.subject", "mail/payment_details_changed.txt", "mail/payment_details_changed.html") {
         settings: Url,
     }
     PayoutPaid("mail/payout_paid.subject", "mail/payout_paid.txt", "mail/payout_paid.html") {
-        payout: Url, amount: Amount, way: &'static str, commissions: i64,
+        payout: Url, amount: Coded, way: &'static str, commissions: i64,
     }
     /// For those who pay.
     PayoutDue("mail/payout_due.subject", "mail/payout_due.txt", "mail/payout_due.html") {
-        payouts: Url, amount: Amount,
+        payouts: Url, amount: Coded,
     }
     PayoutFailed("mail/payout_failed.subject", "mail/payout_failed.txt", "mail/payout_failed.html") {
-        settings: Url, amount: Amount, way: &'static str, reason: Option<Words>,
+        settings: Url, amount: Coded, way: &'static str, reason: Option<Words>,
     }
     TwoStepChanged("mail/two_step_changed.subject", "mail/two_step_changed.txt", "mail/two_step_changed.html") {
         is_on: bool, account: Url,
@@ -138,6 +128,6 @@ messages! {
     }
     /// What waits in a program, for those who may do something about it.
     WeeklyDigest("mail/weekly_digest.subject", "mail/weekly_digest.txt", "mail/weekly_digest.html") {
-        commissions: i64, sum: Amount, applications: i64, first: Url, commissions_at: Url, applications_at: Url,
+        commissions: i64, sum: Coded, applications: i64, first: Url, commissions_at: Url, applications_at: Url,
     }
 }

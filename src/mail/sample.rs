@@ -6,7 +6,7 @@ use super::{
     Error,
     inert::{Line, Words},
     messages::{
-        AffiliateInvitation, Amount, ApplicationApproved, ApplicationReceived, ApplicationRejected, ClaimAnswered,
+        AffiliateInvitation, ApplicationApproved, ApplicationReceived, ApplicationRejected, ClaimAnswered,
         CommissionRejected, NewCommission, PayoutFailed, PayoutPaid, RateChanged, Shell, Written,
     },
 };
@@ -42,7 +42,7 @@ pub fn write(
 ) -> Result<Written, Error> {
     let at = |path: &str| base.join(path);
     // Whole units, so that the figure looks right in a currency without cents too.
-    let amount = |units: i64| Amount(program.currency.of(units * 10_i64.pow(u32::from(program.currency.exponent()))));
+    let amount = |units: i64| program.currency.coded(units * 10_i64.pow(u32::from(program.currency.exponent())));
     let reason = || Words::new("(the reason that you give)");
     let rate = program.rate.to_string();
     let mut shell = Shell {

@@ -4,6 +4,7 @@
 use super::{
     Error, Tx, fetch_all, fetch_one,
     ledger::LedgerEntry,
+    payout_lines::stayed_paid,
     queue::{self, Sums},
     row,
     tax::profile_of,
@@ -48,21 +49,24 @@ impl Paid {
     }
 }
 
-/// Whoever was paid from one moment to another, in the order of their ids. What came back counts in no year:
-/// a line is paid once, and then its status says whether it stayed so.
+/// Whoever was paid from one moment to another, in the order of their ids. What came back counts in no year.
 pub async fn paid(tx: &mut Tx, program: ProgramId, (from, to): (Time, Time)) -> Result<Vec<Paid>, Error> {
     fetch_all!(
         Paid,
         tx,
-        "SELECT a.id AS affiliate_id, a.name, a.email, p.count, p.amount, p.by_paypal,
+        concat!(
+            "SELECT a.id AS affiliate_id, a.name, a.email, p.count, p.amount, p.by_paypal,
                 t.is_company, t.country, t.form, t.signed_at, t.checked_at, t.sealed
          FROM (SELECT e.affiliate_id, COUNT(*) AS count,
                       CAST(-SUM(e.amount_minor) AS BIGINT) AS amount,
                       CAST(-SUM(CASE WHEN l.method = 'paypal' THEN e.amount_minor ELSE 0 END) AS BIGINT) AS by_paypal
                FROM ledger_entries e LEFT JOIN payout_lines l ON l.id = e.payout_line_id
-               WHERE e.program_id = $1 AND e.kind = 'pay' AND e.id >= $2 AND e.id < $3 AND (l.id IS NULL OR l.status = 'paid')
+               WHERE e.program_id = $1 AND e.id >= $2 AND e.id < $3 AND ",
+            stayed_paid!(),
+            "
                GROUP BY e.affiliate_id) p
-         JOIN affiliates a ON a.id = p.affiliate_id LEFT JOIN tax_profiles t ON t.affiliate_id = a.id ORDER BY a.id",
+         JOIN affiliates a ON a.id = p.affiliate_id LEFT JOIN tax_profiles t ON t.affiliate_id = a.id ORDER BY a.id"
+        ),
         program,
         Id::<LedgerEntry>::first_at(from),
         Id::<LedgerEntry>::first_at(to)

@@ -8,6 +8,14 @@ use crate::domain::{
     time::Time,
 };
 
+/// Of ledger entries `e` and their payout lines `l`: what was paid and has not come back. A line is paid once, and then
+/// its status says whether it stayed so.
+macro_rules! stayed_paid {
+    () => {
+        "e.kind = 'pay' AND (l.id IS NULL OR l.status = 'paid')"
+    };
+}
+
 /// What may be paid by a moment, of a table's alias (with its point) and a parameter. What takes back never waits.
 macro_rules! payable {
     ($alias:literal, $until:literal) => {
@@ -25,7 +33,7 @@ macro_rules! payable {
         )
     };
 }
-pub(super) use payable;
+pub(super) use {payable, stayed_paid};
 
 /// Puts what is payable to the affiliate by then into the line; how many commissions that were, and their sum. What
 /// became payable since [`lock_payable`] and somebody decides at this very moment is left for the next run: waiting for

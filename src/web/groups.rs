@@ -112,12 +112,8 @@ async fn edited(tx: &mut Tx, me: &Configures, group: Group, form: Form) -> Resul
         "For so long after a sale its commission cannot be paid; what is there keeps its day. Empty: the program’s, {}.",
         hold(me.program.hold_days)
     );
-    let currency = me.program.currency;
-    let minimum_hint = format!(
-        "Less than that waits until it is more. Empty: the program’s, {}\u{a0}{}.",
-        currency.code(),
-        currency.of(minimum)
-    );
+    let style = desk::style(tx, me).await?;
+    let minimum_hint = desk::minimum_hint(style, "program", me.program.currency.of(minimum));
     Ok(Edit { slug: me.program.slug.clone(), group, hold_hint, minimum_hint, form })
 }
 

@@ -13,9 +13,10 @@ use super::{
     caller::Caller,
     earner::Earner,
     failure::Failure,
-    filters, guard, imports, input, look,
+    filters, guard, input, look,
     reply::{Page, Reply},
     shell::{Notice, Shell},
+    upload,
 };
 use crate::{
     app::App,
@@ -89,8 +90,8 @@ pub async fn front(State(app): State<App>, session: Session, mut request: Reques
         Err(failure) => Err(failure),
     };
     let account = admitted.as_ref().ok().copied().flatten();
-    if account.is_some() && imports::takes_files(&asked.path) {
-        request.extensions_mut().insert(guard::Room(imports::LIMIT));
+    if account.is_some() && upload::takes_files(&asked.path) {
+        request.extensions_mut().insert(guard::Room(upload::LIMIT));
     }
     let response = match admitted {
         Ok(_) => guard::handle(request, next).await,

@@ -16,7 +16,16 @@ use super::{
     guard::{Room, TooLarge},
     input,
 };
-use crate::app::App;
+use crate::{app::App, domain::imports::MOST_BYTES};
+
+/// The form around a file is small.
+pub const LIMIT: usize = MOST_BYTES + 64 * 1024;
+
+/// Whether a file is sent to that address, which is larger than other bodies.
+pub fn takes_files(path: &str) -> bool {
+    let ends = ["/affiliates/import", "/sales/import", "/results"];
+    path.starts_with("/m/") && ends.iter().any(|end| path.ends_with(end))
+}
 
 #[derive(Debug)]
 pub struct Upload {

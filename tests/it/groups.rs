@@ -203,7 +203,7 @@ async fn a_groups_own_terms_come_before_the_programs_and_an_affiliates_own_befor
     assert_eq!(saved.status, 303);
     let page = browser.get("/m/acme/groups").await;
     let told = texts(&page, "#notice p").concat();
-    assert!(told.contains("Hold: the program’s → 30 days; Minimum: the program’s → 50.00"), "{told}");
+    assert!(told.contains("Hold: the program’s → 30 days; Minimum: the program’s → USD 50.00"), "{told}");
     assert_eq!(texts(&page, "tbody td[data-label=Hold]"), ["30 days"]);
 
     for (code, id) in [("ann", ann), ("ben", ben)] {

@@ -36,15 +36,15 @@ impl Rule {
 /// In words, from the parts that stay with a commission: `50% of USD 50.00 for “Mug” by “Mugs”`.
 pub fn in_words(parts: &[Part], currency: Currency) -> String {
     let told = |part: &Part| {
-        let (code, amount) = (currency.code(), currency.of(part.amount));
+        let amount = currency.coded(part.amount);
         let what = if part.product.is_empty() { String::new() } else { format!(" for “{}”", part.product) };
         if let Some(why) = &part.less {
-            return format!("{code} {amount} less, as {why}");
+            return format!("{amount} less, as {why}");
         }
         let because = part.because.as_ref().map(|because| format!(" ({because})")).unwrap_or_default();
         match &part.nothing {
-            Some(why) => format!("nothing of {code} {amount}{what} by “{}”: {why}", part.rule),
-            None => format!("{} of {code} {amount}{what} by “{}”{because}", part.pays, part.rule),
+            Some(why) => format!("nothing of {amount}{what} by “{}”: {why}", part.rule),
+            None => format!("{} of {amount}{what} by “{}”{because}", part.pays, part.rule),
         }
     };
     parts.iter().map(told).collect::<Vec<_>>().join("; ")

@@ -246,7 +246,7 @@ fn as_given(row: &Row, amount: i64, act: &Act, import: &Import) -> Earning {
         product: String::new(),
         amount: row.amount,
         rule: format!("Imported from {}", import.tool.source()),
-        pays: format!("{} {}", currency.code(), currency.of(amount)),
+        pays: currency.coded(amount).to_string(),
         nothing: None,
         because: None,
         less: None,

@@ -1,9 +1,11 @@
 //! One affiliate's name, address, code, and how they are paid, changed by the merchant.
 
+use std::iter;
+
 use askama::Template;
 use axum::extract::State;
 
-use super::affiliate::opened;
+use super::{affiliate::opened, minimum_hint};
 use crate::{
     app::App,
     domain::{
@@ -19,13 +21,10 @@ use crate::{
         groups, payouts, roster,
     },
     web::{
-        caller::ManagesAffiliates, confirm::Confirmed, failure::Failure, filters, form::Form, input::PathId,
+        caller::ManagesAffiliates, confirm::Confirmed, desk, failure::Failure, filters, form::Form, input::PathId,
         reply::Reply, shell::Notice,
     },
 };
-
-const METHODS: [(&str, &str); 5] =
-    [("", "None yet"), ("paypal", "PayPal"), ("wise", "Wise"), ("bank", "Bank transfer"), ("other", "Other")];
 
 #[derive(Template)]
 #[template(path = "merchant/affiliate_edit.html")]
@@ -37,6 +36,13 @@ struct Page {
     details_hint: String,
     minimum_hint: String,
     form: Form,
+}
+
+impl Page {
+    fn methods() -> impl Iterator<Item = (&'static str, &'static str)> + Clone {
+        let all = PaymentMethod::ALL.into_iter().map(|method| (method.as_str(), method.label()));
+        iter::once(("", "None yet")).chain(all)
+    }
 }
 
 async fn page(app: &App, me: &ManagesAffiliates, id: AffiliateId, form: Option<Form>) -> Result<Page, Failure> {
@@ -61,11 +67,7 @@ async fn page(app: &App, me: &ManagesAffiliates, id: AffiliateId, form: Option<F
     let program = payouts::settings(&mut tx, me.program.id).await?.minimum;
     let group = groups::of_affiliate(&mut tx, id).await?.and_then(|group| group.minimum_minor);
     let whose = if group.is_some() { "group" } else { "program" };
-    let minimum_hint = format!(
-        "Less than that waits until it is more. Empty: the {whose}’s, {}\u{a0}{}.",
-        currency.code(),
-        currency.of(group.unwrap_or(program))
-    );
+    let minimum_hint = minimum_hint(desk::style(&mut tx, me).await?, whose, currency.of(group.unwrap_or(program)));
     Ok(Page { slug: me.program.slug.clone(), id, name: line.name, details_hint, minimum_hint, form })
 }
 

@@ -25,6 +25,7 @@ use crate::{
     domain::{
         id::{AccountId, ProgramId},
         locale::NumberStyle,
+        money::Money,
     },
     flows::Actor,
     store::{
@@ -79,6 +80,11 @@ pub async fn style(tx: &mut Tx, me: &Caller) -> Result<NumberStyle, store::Error
         None => None,
     };
     Ok(person.map_or(NumberStyle::Comma, |person| person.number_style))
+}
+
+/// What a minimum payout of one's own is, beside that of the group or the program.
+pub fn minimum_hint(style: NumberStyle, whose: &str, minimum: Money) -> String {
+    format!("Less than that waits until it is more. Empty: the {whose}’s, {}.", style.money(minimum))
 }
 
 /// `1 commission`, `12 commissions`.

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     app::App,
     domain::{
-        imports::{self as domain, Kind, MOST_BYTES, MOST_ROWS, Status, table, tool::Tool},
+        imports::{self as domain, Kind, MOST_ROWS, Status, table, tool::Tool},
         key::hex,
         role::Permission,
         text,
@@ -33,8 +33,6 @@ use crate::{
     },
 };
 
-/// The form around a file is small.
-pub const LIMIT: usize = MOST_BYTES + 64 * 1024;
 /// As many of a program's files as are listed.
 const RECENT: i64 = 10;
 const NAME_LENGTH: usize = 120;
@@ -47,12 +45,6 @@ const fn needs(kind: Kind) -> Permission {
         Kind::Affiliates => Permission::Affiliates,
         Kind::Sales => Permission::Track,
     }
-}
-
-/// Whether a file is sent to that address, which is larger than other bodies.
-pub fn takes_files(path: &str) -> bool {
-    let ends = ["/affiliates/import", "/sales/import", "/results"];
-    path.starts_with("/m/") && ends.iter().any(|end| path.ends_with(end))
 }
 
 #[derive(Template)]
