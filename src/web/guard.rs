@@ -1,12 +1,22 @@
 //! What every answer has in common: a request id, a time limit, a catch for panics, and the headers that
 //! keep a browser from being used against its user.
 
-use std::{borrow::Cow, panic::AssertUnwindSafe, sync::LazyLock, time::Duration};
+use std::{
+    borrow::Cow,
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
     body::Body,
-    extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -21,6 +31,8 @@ use crate::{
 
 /// Every request is answered within 10 s of its body, whatever the database does.
 const REQUEST_TIME: Duration = Duration::from_secs(8);
+/// But for what moves thousands of rows in one transaction, which [`TakesTime`].
+const LONG_TIME: Duration = Duration::from_mins(1);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Names a request in its answer and in the log.
@@ -47,6 +59,23 @@ pub struct Room(pub usize);
 /// On a request whose body was larger than its [`Room`], and is left out.
 #[derive(Debug, Clone, Copy)]
 pub struct TooLarge;
+
+/// Of a handler whose work may be long: a payout's thousands of lines move together or not at all.
+pub struct TakesTime;
+
+#[derive(Clone, Default)]
+struct Patience(Arc<AtomicBool>);
+
+impl<S: Sync> FromRequestParts<S> for TakesTime {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        if let Some(Patience(is_needed)) = parts.extensions.get() {
+            is_needed.store(true, Ordering::Relaxed);
+        }
+        Ok(Self)
+    }
+}
 
 /// The request with its body read, so that the time to answer begins when it has arrived.
 ///
@@ -76,8 +105,15 @@ async fn arrived(request: Request) -> Result<Request, Failure> {
 /// # Errors
 /// As [`arrived`]; 500 after a panic, 503 when it took too long.
 pub async fn handle(request: Request, next: Next) -> Result<Response, Failure> {
-    let request = arrived(request).await?;
-    match timeout(REQUEST_TIME, AssertUnwindSafe(next.run(request)).catch_unwind()).await {
+    let mut request = arrived(request).await?;
+    let patience = Patience::default();
+    request.extensions_mut().insert(patience.clone());
+    let mut answer = pin!(AssertUnwindSafe(next.run(request)).catch_unwind());
+    let mut answered = timeout(REQUEST_TIME, &mut answer).await;
+    if answered.is_err() && patience.0.load(Ordering::Relaxed) {
+        answered = timeout(LONG_TIME.saturating_sub(REQUEST_TIME), answer).await;
+    }
+    match answered {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(panic)) => {
             let said =

@@ -1,5 +1,7 @@
 //! Before a payout: who would be paid how much, who not and why; then asked once more; then made.
 
+use std::iter;
+
 use askama::Template;
 use axum::extract::State;
 
@@ -18,6 +20,7 @@ use crate::{
         failure::Failure,
         filters,
         form::Form,
+        guard::TakesTime,
         input::Query,
         payouts::until,
         reply::Reply,
@@ -86,10 +89,9 @@ struct New {
 }
 
 impl New {
-    fn methods() -> [(&'static str, &'static str); 5] {
-        let [paypal, wise, bank, other] = PaymentMethod::ALL;
-        let all = ("", "Every way");
-        [all, option(paypal), option(wise), option(bank), option(other)]
+    fn methods() -> impl Iterator<Item = (&'static str, &'static str)> {
+        let all = PaymentMethod::ALL.into_iter().map(|method| (method.as_str(), method.label()));
+        iter::once(("", "Every way")).chain(all)
     }
 
     fn is_about_tax(row: &Row) -> bool {
@@ -99,10 +101,6 @@ impl New {
     fn is_chosen_out(row: &Row) -> bool {
         row.why == Some(LeftOut::NotChosen)
     }
-}
-
-const fn option(method: PaymentMethod) -> (&'static str, &'static str) {
-    (method.as_str(), method.label())
 }
 
 /// `GET /m/{program}/payouts/new`, with the choice in its address. Writes nothing.
@@ -219,7 +217,13 @@ async fn asked(app: &App, me: &Caller, wanted: Wanted, token: String, has_change
 }
 
 /// `POST /m/{program}/payouts`
-pub async fn create(me: Pays, _: Confirmed, State(app): State<App>, mut form: Form) -> Result<Reply, Failure> {
+pub async fn create(
+    me: Pays,
+    _: Confirmed,
+    _: TakesTime,
+    State(app): State<App>,
+    mut form: Form,
+) -> Result<Reply, Failure> {
     let get = |name: &str| form.get(name).to_owned();
     let wanted = Wanted::of(get, form.all("without").map(str::to_owned).collect());
     let number = |text: &str| text.parse::<i64>().map_err(|_| Issue::new("must be a number"));

@@ -33,6 +33,7 @@ use crate::{
         failure::Failure,
         filters,
         form::Form,
+        guard::TakesTime,
         input::{PathId, Query},
         paper,
         payouts::PathLine,
@@ -236,6 +237,7 @@ fn seen(form: &mut Form) -> Option<Seen> {
 /// not taken back.
 pub async fn decide(
     me: Pays,
+    _: TakesTime,
     State(app): State<App>,
     PathId(id): PathId<id::Payout>,
     mut form: Form,
