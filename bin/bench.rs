@@ -290,6 +290,7 @@ impl Bench {
         println!("memory when idle: {idle:.1} MB (at most 30)");
         let engine = Engine { url: url.into(), server, key };
         engine.add_affiliates().await?;
+        engine.rest().await?;
         Ok(engine)
     }
 
@@ -406,6 +407,22 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Waits for the jobs that were made: they would be measured beside what comes next.
+    async fn rest(&self) -> Fallible<()> {
+        while self.number("SELECT COUNT(*) FROM jobs WHERE kind = 'mail'".into()).await? > 0 {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        Ok(())
+    }
+
+    async fn number(&self, sql: String) -> Fallible<i64> {
+        if let Some(file) = self.url.strip_prefix("sqlite://") {
+            return Ok(rusqlite::Connection::open(file)?.query_row(&sql, [], |row| row.get(0))?);
+        }
+        let mut pg = PgConnection::connect(&self.url).await?;
+        Ok(sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut pg).await?)
     }
 
     /// Bytes of the clicks with their indexes, and how many there are.

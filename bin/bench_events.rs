@@ -11,7 +11,6 @@ use std::{
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::{Client, header};
 use sha2::Sha256;
-use sqlx::{Connection as _, PgConnection};
 use tokio::{
     sync::{Mutex, Semaphore},
     task::JoinSet,
@@ -187,11 +186,6 @@ fn signed(client: &Client, url: &str, number: u64) -> Fallible<reqwest::RequestB
 impl Engine {
     /// How many events are like that.
     async fn events(&self, which: &str) -> Fallible<i64> {
-        let sql = format!("SELECT COUNT(*) FROM provider_events WHERE {which}");
-        if let Some(file) = self.url.strip_prefix("sqlite://") {
-            return Ok(rusqlite::Connection::open(file)?.query_row(&sql, [], |row| row.get(0))?);
-        }
-        let mut pg = PgConnection::connect(&self.url).await?;
-        Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&mut pg).await?)
+        self.number(format!("SELECT COUNT(*) FROM provider_events WHERE {which}")).await
     }
 }
