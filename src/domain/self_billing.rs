@@ -11,6 +11,7 @@
 use super::{
     Issue,
     money::{Currency, Money, Rate, proportion},
+    tax::exchange::Stated,
     time::Time,
 };
 
@@ -108,8 +109,8 @@ pub struct Line<'a> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vat<'a> {
-    /// Minor units, of the whole.
-    Charged { rate: Rate, minor: i64 },
+    /// Minor units, of the whole; and where the law asks for it, in the money of the state that it is owed to.
+    Charged { rate: Rate, minor: i64, stated: Option<Stated> },
     /// The customer owes it, in their own country.
     ReverseCharge,
     /// Why there is none: a small business's exemption, a supplier outside the EU.
@@ -221,7 +222,7 @@ mod tests {
         assert_eq!((of("EUR", 11_900), of("EUR", 10_000), of("EUR", -10_000)), (1_900, 1_597, -1_597));
         assert_eq!((of("JPY", 119), of("EUR", 1)), (19, 0));
         let lines = [Line { what: "Commission", net: 8_403 }];
-        let totals = invoice("EUR", &lines, Vat::Charged { rate, minor: of("EUR", 10_000) }).totals();
+        let totals = invoice("EUR", &lines, Vat::Charged { rate, minor: of("EUR", 10_000), stated: None }).totals();
         assert_eq!(totals, Totals { net: 8_403, vat: 1_597, gross: 10_000 });
         let totals = invoice("JPY", &lines, Vat::ReverseCharge).totals();
         assert_eq!(totals, Totals { net: 8_403, vat: 0, gross: 8_403 });
@@ -272,7 +273,7 @@ mod tests {
             let (rate, currency) = (Rate::from_basis_points(points), Currency::parse("USD").unwrap());
             let vat = included(rate, currency.of(paid));
             let lines = [Line { what: "Commission", net: paid - vat }];
-            let totals = invoice("USD", &lines, Vat::Charged { rate, minor: vat }).totals();
+            let totals = invoice("USD", &lines, Vat::Charged { rate, minor: vat, stated: None }).totals();
             prop_assert_eq!(totals.gross, paid);
             prop_assert!((rate.of(currency.of(totals.net)).minor - vat).abs() <= 1);
         }

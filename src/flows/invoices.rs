@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Act, tax};
+use super::{Act, Refusal, tax};
 use crate::{
     domain::{
         country::Country,
@@ -15,6 +15,7 @@ use crate::{
         payout::LineStatus,
         self_billing::{self, Invoice, Line, Party, Vat},
         tax::{
+            exchange::{self, Stated},
             settings::{Business, Settings},
             vat::{self, Business as Taxed, Treatment, VatId},
         },
@@ -81,18 +82,23 @@ pub fn parties(secret: &SecretKey, of: &invoices::Invoice) -> Result<(Named, Nam
 pub fn vat_of(of: &invoices::Invoice) -> Vat<'static> {
     match of.treatment {
         Treatment::Domestic => match of.vat_bps.map(Rate::from_basis_points) {
-            Some(rate) => Vat::Charged { rate, minor: of.vat_minor },
+            Some(rate) => Vat::Charged { rate, minor: of.vat_minor, stated: stated(of) },
             None => Treatment::Domestic.on_invoice(None, of.currency.of(0)),
         },
         other => other.on_invoice(None, of.currency.of(0)),
     }
 }
 
+fn stated(of: &invoices::Invoice) -> Option<Stated> {
+    let amount = of.stated_currency?.of(of.stated_minor?);
+    Some(Stated { amount, rate: exchange::Rate::from_millionths(of.stated_rate?), on: of.stated_on? })
+}
+
 /// Invoices for the lines of that status, which are being paid, of affiliates who agreed to them.
 ///
 /// # Errors
-/// The database's.
-pub(super) async fn issue(tx: &mut Tx, act: &Act, which: Which, from: LineStatus) -> Result<(), Error> {
+/// When one must state its VAT in another currency and there is no rate for it: that is for whoever pays to mend.
+pub(super) async fn issue(tx: &mut Tx, act: &Act, which: Which, from: LineStatus) -> Result<(), Refusal> {
     let settings = stored::settings(tx, act.program.id).await?;
     let Some(business) = settings.business.as_ref().filter(|_| settings.self_billing) else { return Ok(()) };
     let mut above = Id::new(0);
@@ -100,7 +106,8 @@ pub(super) async fn issue(tx: &mut Tx, act: &Act, which: Which, from: LineStatus
         let due = invoices::due(tx, which, from, above, STEP).await?;
         let Some(last) = due.last() else { return Ok(()) };
         above = last.line_id;
-        let drafts: Vec<_> = due.iter().map(|due| Draft::of(act, business, due)).collect::<Result<_, _>>()?;
+        let drafts: Vec<_> =
+            due.iter().map(|due| Draft::of(act, (&settings, business), due)).collect::<Result<_, _>>()?;
         let whole: Vec<_> = drafts.into_iter().filter(|draft| draft.is_whole(act.program.currency, act.now)).collect();
         let count = i64::try_from(whole.len()).unwrap_or(i64::MAX);
         if count == 0 {
@@ -124,7 +131,7 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn of(act: &Act, business: &Business, due: &'a Due) -> Result<Self, Error> {
+    fn of(act: &Act, (settings, business): (&Settings, &Business), due: &'a Due) -> Result<Self, Refusal> {
         let details = tax::open(&act.secret, due.affiliate_id, &due.sealed)?;
         let country = Country::parse(&due.country).map_err(|issue| Error::Corrupt(issue.to_string()))?;
         let vat_id = details.vat_id.as_ref().and_then(|id| VatId::parse(id, country).ok());
@@ -133,7 +140,13 @@ impl<'a> Draft<'a> {
             Taxed { country: business.country, vat_id: business.vat_id.as_ref() },
         );
         let rate = due.vat_bps.map(Rate::from_basis_points).filter(|_| treatment == Treatment::Domestic);
-        let vat = treatment.on_invoice(rate, act.program.currency.of(due.amount_minor));
+        let mut vat = treatment.on_invoice(rate, act.program.currency.of(due.amount_minor));
+        if let Vat::Charged { minor, stated, .. } = &mut vat {
+            *stated = settings
+                .exchange
+                .state(act.program.currency.of(*minor), country, act.now)
+                .map_err(|missing| Refusal::field("status", format!("cannot change: {missing}")))?;
+        }
         let supplier = Named {
             name: details.name,
             address: details.address,
@@ -147,6 +160,13 @@ impl<'a> Draft<'a> {
         match self.vat {
             Vat::Charged { minor, .. } => minor,
             Vat::ReverseCharge | Vat::None(_) => 0,
+        }
+    }
+
+    fn stated(&self) -> Option<Stated> {
+        match self.vat {
+            Vat::Charged { stated, .. } => stated,
+            Vat::ReverseCharge | Vat::None(_) => None,
         }
     }
 
@@ -198,6 +218,7 @@ impl<'a> Draft<'a> {
             vat: self.vat_minor(),
             vat_bps: self.rate.map(Rate::basis_points),
             treatment: self.treatment,
+            stated: self.stated(),
             supplier: &seal(&act.secret, id, &self.supplier)?,
             customer: &serde_json::to_string(&self.customer).map_err(|error| Error::Corrupt(error.to_string()))?,
             issued_at: act.now,
@@ -242,6 +263,7 @@ pub(super) async fn take_back(tx: &mut Tx, act: &Act, which: Which, from: LineSt
                 vat: -invoice.vat_minor,
                 vat_bps: invoice.vat_bps,
                 treatment: invoice.treatment,
+                stated: stated(invoice).map(Stated::negated),
                 supplier: &seal(&act.secret, id, &supplier)?,
                 customer: &serde_json::to_string(&customer).map_err(|error| Error::Corrupt(error.to_string()))?,
                 issued_at: act.now,

@@ -43,6 +43,16 @@ pub fn invoice(of: &Invoice<'_>, reader: &Reader) -> Result<Vec<u8>, Unprintable
     sheet.row(&COLUMNS, &[&rate, &money(totals.vat)]);
     sheet.total(&COLUMNS, &["Total", &money(totals.gross)]);
     sheet.space(16);
+    if let Vat::Charged { stated: Some(stated), .. } = of.vat {
+        sheet.said(&format!(
+            "VAT in {}: {}, at {} for one {} ({}).",
+            stated.amount.currency.code(),
+            reader.money(stated.amount),
+            stated.rate,
+            of.currency.code(),
+            reader.day(stated.on)
+        ));
+    }
     of.vat.words().iter().for_each(|words| sheet.said(words));
     sheet.said(&format!(
         "Self-billing: issued by the customer in the name and on behalf of the supplier, under their agreement of {}.",

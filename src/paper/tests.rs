@@ -182,7 +182,7 @@ fn an_invoice_has_the_words_of_the_law() {
         assert!(words(&pages[0]).contains(said), "{said}\n{}", pages[0]);
     }
     assert_eq!(rows(&pages, "Total"), ["Total EUR 1,000.50"]);
-    let pages = billed(Vat::Charged { rate: Rate::parse("19%").unwrap(), minor: 19_010 });
+    let pages = billed(Vat::Charged { rate: Rate::parse("19%").unwrap(), minor: 19_010, stated: None });
     assert_eq!(rows(&pages, "Net EUR"), ["Net EUR 1,000.50"]);
     assert_eq!(rows(&pages, "VAT 19%"), ["VAT 19% EUR 190.10"]);
     assert_eq!(rows(&pages, "Total"), ["Total EUR 1,190.60"]);

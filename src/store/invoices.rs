@@ -5,7 +5,7 @@ use crate::domain::{
     id::{AffiliateId, CommissionId, Id, InvoiceId, PayoutId, PayoutLineId, ProgramId},
     money::Currency,
     payout::LineStatus,
-    tax::vat::Treatment,
+    tax::{exchange::Stated, vat::Treatment},
     time::Time,
 };
 
@@ -111,6 +111,11 @@ row! {
         pub vat_minor: i64,
         pub vat_bps: Option<i64>,
         pub treatment: Treatment,
+        /// The VAT in another currency, its rate in millionths, and the day of that.
+        pub stated_currency: Option<Currency>,
+        pub stated_minor: Option<i64>,
+        pub stated_rate: Option<i64>,
+        pub stated_on: Option<Time>,
         /// Sealed.
         pub supplier: String,
         /// A JSON object's text.
@@ -124,7 +129,8 @@ macro_rules! invoice {
         concat!(
             "SELECT i.id, i.affiliate_id, i.payout_line_id, l.payout_id, i.label, i.corrects_id, o.label AS corrects_label,
                     o.issued_at AS corrects_at, n.label AS corrected_by, i.agreed_at, i.from_at, i.until_at, i.commission_count,
-                    i.currency, i.net_minor, i.vat_minor, i.vat_bps, i.treatment, i.supplier, i.customer, i.issued_at
+                    i.currency, i.net_minor, i.vat_minor, i.vat_bps, i.treatment,
+                    i.stated_currency, i.stated_minor, i.stated_rate, i.stated_on, i.supplier, i.customer, i.issued_at
              FROM invoices i JOIN payout_lines l ON l.id = i.payout_line_id
              LEFT JOIN invoices o ON o.id = i.corrects_id LEFT JOIN invoices n ON n.corrects_id = i.id ",
             $rest
@@ -205,6 +211,7 @@ pub struct NewInvoice<'a> {
     pub vat: i64,
     pub vat_bps: Option<i64>,
     pub treatment: Treatment,
+    pub stated: Option<Stated>,
     pub supplier: &'a str,
     pub customer: &'a str,
     pub issued_at: Time,
@@ -214,8 +221,9 @@ pub async fn create(tx: &mut Tx, new: &NewInvoice<'_>) -> Result<(), Error> {
     execute!(
         tx,
         "INSERT INTO invoices (id, program_id, affiliate_id, payout_line_id, number, label, corrects_id, agreed_at, from_at,
-           until_at, commission_count, currency, net_minor, vat_minor, vat_bps, treatment, supplier, customer, issued_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+           until_at, commission_count, currency, net_minor, vat_minor, vat_bps, treatment, supplier, customer, issued_at,
+           stated_currency, stated_minor, stated_rate, stated_on)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
         new.id,
         new.program,
         new.affiliate,
@@ -234,7 +242,11 @@ pub async fn create(tx: &mut Tx, new: &NewInvoice<'_>) -> Result<(), Error> {
         new.treatment,
         new.supplier,
         new.customer,
-        new.issued_at
+        new.issued_at,
+        new.stated.map(|stated| stated.amount.currency),
+        new.stated.map(|stated| stated.amount.minor),
+        new.stated.map(|stated| stated.rate.millionths()),
+        new.stated.map(|stated| stated.on)
     )
     .map(drop)
 }

@@ -45,6 +45,7 @@ pub const ALL: &[Migration] = migrations![
     19 "0019_link_counts",
     20 "0020_group_terms",
     21 "0021_stayed_paid",
+    22 "0022_vat_currency",
 ];
 
 row! {

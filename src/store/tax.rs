@@ -1,12 +1,13 @@
 //! Tax: what programs say of themselves and ask for, what affiliates say, and who may have their invoices written.
 
-use super::{Error, Tx, execute, fetch_all, fetch_optional, ledger::LedgerEntry, row};
+use super::{Error, Tx, execute, fetch_all, fetch_optional, ledger::LedgerEntry, payout_lines::stayed_paid, row};
 use crate::domain::{
     Issue,
     country::Country,
     id::{AffiliateId, Id, ProgramId},
     tax::{
         Form, Profile, Signed,
+        exchange::Rates,
         settings::{Asks, Business, Settings},
         vat::VatId,
     },
@@ -27,6 +28,8 @@ row! {
         pub from_minor: i64,
         pub self_billing: bool,
         pub prefix: String,
+        pub exchange: String,
+        pub exchange_on: Option<Time>,
     }
 }
 
@@ -34,7 +37,8 @@ pub async fn settings(tx: &mut Tx, program: ProgramId) -> Result<Settings, Error
     let found = fetch_optional!(
         SettingsRow,
         tx,
-        "SELECT name, address, country, vat_id, asks, from_minor, self_billing, prefix FROM tax_settings WHERE program_id = $1",
+        "SELECT name, address, country, vat_id, asks, from_minor, self_billing, prefix, exchange, exchange_on
+         FROM tax_settings WHERE program_id = $1",
         program
     )?;
     let Some(row) = found else { return Ok(Settings::default()) };
@@ -46,12 +50,17 @@ pub async fn settings(tx: &mut Tx, program: ProgramId) -> Result<Settings, Error
         }
         _ => None,
     };
+    let exchange = match row.exchange_on {
+        Some(on) => Rates::read(&row.exchange, on).map_err(corrupt)?,
+        None => Rates::default(),
+    };
     Ok(Settings {
         business,
         asks: row.asks,
         from_minor: row.from_minor,
         self_billing: row.self_billing,
         prefix: row.prefix,
+        exchange,
     })
 }
 
@@ -59,11 +68,13 @@ pub async fn save_settings(tx: &mut Tx, program: ProgramId, settings: &Settings,
     let business = settings.business.as_ref();
     execute!(
         tx,
-        "INSERT INTO tax_settings (program_id, name, address, country, vat_id, asks, from_minor, self_billing, prefix, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        "INSERT INTO tax_settings (program_id, name, address, country, vat_id, asks, from_minor, self_billing, prefix,
+           updated_at, exchange, exchange_on)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          ON CONFLICT (program_id) DO UPDATE SET name = excluded.name, address = excluded.address,
            country = excluded.country, vat_id = excluded.vat_id, asks = excluded.asks, from_minor = excluded.from_minor,
-           self_billing = excluded.self_billing, prefix = excluded.prefix, updated_at = excluded.updated_at",
+           self_billing = excluded.self_billing, prefix = excluded.prefix, updated_at = excluded.updated_at,
+           exchange = excluded.exchange, exchange_on = excluded.exchange_on",
         program,
         business.map(|business| business.name.as_str()),
         business.map(|business| business.address.as_str()),
@@ -73,7 +84,9 @@ pub async fn save_settings(tx: &mut Tx, program: ProgramId, settings: &Settings,
         settings.from_minor,
         settings.self_billing,
         &settings.prefix,
-        now
+        now,
+        settings.exchange.to_string(),
+        settings.exchange.on()
     )
     .map(drop)
 }
@@ -175,14 +188,18 @@ pub async fn facts(
     let rows = fetch_all!(
         FactsRow,
         tx,
-        "SELECT a.id AS affiliate_id, p.is_company, p.country, p.form, p.signed_at, p.checked_at,
+        concat!(
+            "SELECT a.id AS affiliate_id, p.is_company, p.country, p.form, p.signed_at, p.checked_at,
                 CAST(COALESCE((SELECT -SUM(e.amount_minor) FROM ledger_entries e
                    LEFT JOIN payout_lines l ON l.id = e.payout_line_id
-                   WHERE e.affiliate_id = a.id AND e.id >= $4 AND e.kind = 'pay' AND (l.id IS NULL OR l.status = 'paid')), 0)
+                   WHERE e.affiliate_id = a.id AND e.id >= $4 AND ",
+            stayed_paid!(),
+            "), 0)
                   + COALESCE((SELECT SUM(l.amount_minor) FROM payout_lines l
                       WHERE l.affiliate_id = a.id AND l.status = 'open'), 0) AS BIGINT) AS paid_minor
          FROM affiliates a LEFT JOIN tax_profiles p ON p.affiliate_id = a.id
-         WHERE a.program_id = $1 AND a.id > $2 AND a.id <= $3 ORDER BY a.id",
+         WHERE a.program_id = $1 AND a.id > $2 AND a.id <= $3 ORDER BY a.id"
+        ),
         program,
         above,
         last,

@@ -14,6 +14,7 @@ use crate::{
         self_billing,
         tax::{
             details,
+            exchange::Rates,
             settings::{Asks, Business, Settings},
             threshold,
             vat::VatId,
@@ -100,13 +101,15 @@ pub async fn show(me: Configures, State(app): State<App>) -> Result<Reply, Failu
         ("sum", &from),
         ("self_billing", if settings.self_billing { "yes" } else { "" }),
         ("prefix", &settings.prefix),
+        ("exchange", &settings.exchange.to_string()),
+        ("exchange_on", &settings.exchange.on().map_or(String::new(), Time::date)),
     ]);
     Ok(Reply::page(Page::new(&app, &me, form).await?))
 }
 
 /// `POST /m/{program}/settings/tax`
 pub async fn save(me: Configures, State(app): State<App>, mut form: Form) -> Result<Reply, Failure> {
-    if let Some(settings) = read(&mut form, me.program.currency) {
+    if let Some(settings) = read(&mut form, me.program.currency, app.clock.now()) {
         let act = me.act(&app);
         let done = app.db.write::<_, Refusal, _>(move |tx| {
             Box::pin(async move { flow::change_settings(tx, &act, &settings).await })
@@ -122,7 +125,7 @@ pub async fn save(me: Configures, State(app): State<App>, mut form: Form) -> Res
     Ok(Reply::invalid(Page::new(&app, &me, form).await?))
 }
 
-fn read(form: &mut Form, currency: Currency) -> Option<Settings> {
+fn read(form: &mut Form, currency: Currency, now: Time) -> Option<Settings> {
     let is_somebody = ["legal_name", "address", "country", "VAT_ID"].iter().any(|name| form.filled(name).is_some());
     let business = if is_somebody { business(form) } else { None };
     let asks = form.read("forms", Asks::parse);
@@ -131,11 +134,19 @@ fn read(form: &mut Form, currency: Currency) -> Option<Settings> {
         _ => Some(currency.of(0)),
     };
     let prefix = form.read("prefix", self_billing::prefix);
+    let exchange = match form.filled("exchange") {
+        Some(_) => match form.read("exchange_on", day_before(now)) {
+            Some(on) => form.read("exchange", |text| Rates::parse(text, on, currency)),
+            None => None,
+        },
+        None => Some(Rates::default()),
+    };
     if !form.is_good() {
         return None;
     }
     let self_billing = form.is_checked("self_billing");
-    Some(Settings { business, asks: asks?, from_minor: from?.minor, self_billing, prefix: prefix? })
+    let (asks, from_minor, prefix, exchange) = (asks?, from?.minor, prefix?, exchange?);
+    Some(Settings { business, asks, from_minor, self_billing, prefix, exchange })
 }
 
 fn business(form: &mut Form) -> Option<Business> {

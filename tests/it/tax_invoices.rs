@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-const BUSINESS: [(&str, &str); 7] = [
+const BUSINESS: [(&str, &str); 9] = [
     ("legal_name", "Acme Coffee Ltd"),
     ("address", "1 Quay\nDublin"),
     ("country", "IE"),
@@ -23,6 +23,8 @@ const BUSINESS: [(&str, &str); 7] = [
     ("forms", "none"),
     ("self_billing", "yes"),
     ("prefix", "SB-"),
+    ("exchange", "EUR 0.92"),
+    ("exchange_on", "2026-02-27"),
 ];
 
 async fn saved(browser: &Browser, path: &str, fields: &[(&str, &str)]) {
@@ -108,6 +110,7 @@ async fn each_payment_makes_an_invoice_and_what_comes_back_a_credit_note() {
     let (_, paper) = printed(&bens, &newest(&bens).await).await;
     assert_eq!((amount(&paper, "Net USD"), amount(&paper, "VAT 23%")), ("USD 81.30".into(), "USD 18.70".into()));
     assert_eq!(amount(&paper, "Total"), "USD 100.00");
+    assert!(paper.join("\n").contains("VAT in EUR: EUR 17.20, at 0.92 for one USD (27 Feb 2026)."), "{paper:?}");
     // Who has no number charges none.
     let (_, paper) = printed(&carlas, &newest(&carlas).await).await;
     assert!(paper.join("\n").contains("No VAT: the supplier is not registered for VAT."), "{paper:?}");
@@ -158,6 +161,59 @@ async fn each_payment_makes_an_invoice_and_what_comes_back_a_credit_note() {
     let of = |id: &str| rows.iter().find(|row| row[1] == id).unwrap()[9..].to_vec();
     assert_eq!(of(&ben), ["IE", "", "•••• 35OA", ""]);
     assert_eq!(of(&dan), ["", "", "", ""]);
+    site.check_ledger().await;
+}
+
+/// The state wants its VAT in its own money: without a rate of these days nothing is paid, and nothing is lost.
+#[tokio::test]
+async fn vat_is_stated_in_the_money_it_is_owed_in() {
+    let (site, mara) = offering().await;
+    let polish = [("VAT_ID", "PL5252248481"), ("VAT_rate", "23%")];
+    // Without a number, the merchant counts as a consumer: the affiliate charges their own country's VAT.
+    let settings = |rates: &'static str, on: &'static str| {
+        let mut fields = BUSINESS;
+        (fields[3].1, fields[7].1, fields[8].1) = ("", rates, on);
+        fields
+    };
+    saved(&mara, "/m/acme/settings/tax", &settings("EUR 0.92", "2026-02-27")).await;
+    let (ada, adas) = agreed(&site, "ada", "PL", &polish).await;
+    bonus(&site, &ada, 123, "A bonus").await;
+    let made = site.api.post("/payouts", &json!({ "affiliateIds": [ada] })).await;
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let (run, line) = (text(&made.data()["payout"]["id"]), text(&made.data()["lines"][0]["id"]));
+    let pay = format!("/payouts/{run}/lines/{line}/status");
+    let paid = json!({ "status": "paid" });
+    let refused = site.api.post(&pay, &paid).await;
+    let said = "in PLN too, and there is no exchange rate for it";
+    assert!(refused.status == 400 && refused.text.contains(said), "{refused:?}");
+    for (rates, on, told) in [
+        ("PLN 4.1", "2026-03-02", "must not be in the future"),
+        ("PLN 4.1", "", "must be a date"),
+        ("PLN", "2026-02-27", "must be lines such as"),
+        ("USD 1", "2026-02-27", "the program counts in USD"),
+    ] {
+        let answer = mara.post("/m/acme/settings/tax", &settings(rates, on)).await;
+        assert!(answer.status == 422 && answer.text.contains(told), "{rates} {on}: {answer:?}");
+    }
+    saved(&mara, "/m/acme/settings/tax", &settings("EUR 0.92\nPLN 4.1", "2026-01-29")).await;
+    let refused = site.api.post(&pay, &paid).await;
+    assert!(refused.status == 400 && refused.text.contains("of 2026-01-29 is too old"), "{refused:?}");
+    let page = mara.post(&format!("/m/acme/payouts/{run}/status"), &[("status", "paid")]).await;
+    assert!(page.text.contains("too old"), "{page:?}");
+    assert_eq!(site.database.number("SELECT COUNT(*) FROM invoices").await, 0);
+    assert_eq!(site.database.number("SELECT COUNT(*) FROM ledger_entries WHERE kind = 'pay'").await, 0);
+
+    saved(&mara, "/m/acme/settings/tax", &settings("EUR 0.92\nPLN 4.1", "2026-01-30")).await;
+    assert_eq!(site.api.post(&pay, &paid).await.status, 200);
+    let (_, paper) = printed(&adas, &newest(&adas).await).await;
+    assert_eq!((amount(&paper, "Net USD"), amount(&paper, "VAT 23%")), ("USD 100.00".into(), "USD 23.00".into()));
+    let said = "VAT in PLN: PLN 94.30, at 4.1 for one USD (30 Jan 2026).";
+    assert!(paper.join("\n").contains(said), "{paper:?}");
+    // What takes it back does so at the rate of then.
+    saved(&mara, "/m/acme/settings/tax", &settings("", "")).await;
+    failed(&site, &(run, line)).await;
+    let (_, paper) = printed(&adas, &newest(&adas).await).await;
+    assert!(paper.join("\n").contains("VAT in PLN: PLN -94.30, at 4.1 for one USD"), "{paper:?}");
     site.check_ledger().await;
 }
 

@@ -4,6 +4,7 @@
 //! It says what the law's own words decide and no more; it is no advice.
 
 pub mod details;
+pub mod exchange;
 pub mod settings;
 pub mod vat;
 pub mod year;

@@ -1,6 +1,6 @@
 //! What a program says of itself for the tax office, and what it asks its affiliates for.
 
-use super::{Asked, threshold, vat::VatId};
+use super::{Asked, exchange::Rates, threshold, vat::VatId};
 use crate::domain::{Issue, affiliate::words, country::Country, money::Currency, program::Difference};
 
 words! {
@@ -29,11 +29,20 @@ pub struct Settings {
     /// Whether affiliates may have their invoices written.
     pub self_billing: bool,
     pub prefix: String,
+    /// For VAT that must be stated in another currency too.
+    pub exchange: Rates,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { business: None, asks: Asks::Nobody, from_minor: 0, self_billing: false, prefix: "SB-".into() }
+        Self {
+            business: None,
+            asks: Asks::Nobody,
+            from_minor: 0,
+            self_billing: false,
+            prefix: "SB-".into(),
+            exchange: Rates::default(),
+        }
     }
 }
 
@@ -94,12 +103,18 @@ pub fn differences(before: &Settings, after: &Settings, currency: Currency) -> V
             (
                 "Tax forms",
                 match settings.asks {
-                    Asks::Amount => format!("from {} {} on", currency.code(), currency.of(settings.from_minor)),
+                    Asks::Amount => format!("from {} on", currency.coded(settings.from_minor)),
                     other => other.label().to_lowercase(),
                 },
             ),
             ("Self-billing", if settings.self_billing { "offered" } else { "not offered" }.into()),
             ("Invoice numbers", format!("{}1, …", settings.prefix)),
+            (
+                "Exchange rates for VAT",
+                settings.exchange.on().map_or("none".into(), |day| {
+                    format!("{} on {}", settings.exchange.to_string().replace('\n', ", "), day.date())
+                }),
+            ),
         ]
     };
     Difference::between(words(before), words(after))

@@ -135,7 +135,7 @@ impl Treatment {
     pub fn on_invoice(self, rate: Option<Rate>, paid: Money) -> Vat<'static> {
         match self {
             Self::Domestic => match rate {
-                Some(rate) => Vat::Charged { rate, minor: self_billing::included(rate, paid) },
+                Some(rate) => Vat::Charged { rate, minor: self_billing::included(rate, paid), stated: None },
                 None => Vat::None("No VAT: the supplier is exempt from VAT as a small business."),
             },
             Self::ReverseCharge => Vat::ReverseCharge,
@@ -210,7 +210,7 @@ mod tests {
             assert_eq!(found, expected, "{supplier:?} for {customer:?}");
         }
         let (rate, paid) = (Rate::parse("19%").unwrap(), Currency::parse("EUR").unwrap().of(11_900));
-        assert_eq!(Treatment::Domestic.on_invoice(Some(rate), paid), Vat::Charged { rate, minor: 1_900 });
+        assert_eq!(Treatment::Domestic.on_invoice(Some(rate), paid), Vat::Charged { rate, minor: 1_900, stated: None });
         assert!(Treatment::Domestic.on_invoice(None, paid).words().unwrap().contains("exempt"));
         assert_eq!(Treatment::ReverseCharge.on_invoice(Some(rate), paid), Vat::ReverseCharge);
         assert!(Treatment::NotRegistered.on_invoice(Some(rate), paid).words().is_some());
