@@ -203,3 +203,27 @@ pub async fn front(State(app): State<App>, request: Request, next: Next) -> Resp
     }
     secured(response, &app, &id)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, middleware, routing::get};
+    use tokio::time::sleep;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_says_so_takes_longer() {
+        let long = |seconds| move |_: TakesTime| sleep(Duration::from_secs(seconds));
+        let app = Router::new()
+            .route("/short", get(|| sleep(Duration::from_secs(7))))
+            .route("/slow", get(|| sleep(Duration::from_secs(9))))
+            .route("/long", get(long(59)))
+            .route("/endless", get(long(61)))
+            .layer(middleware::from_fn(handle));
+        for (path, status) in [("/short", 200), ("/slow", 503), ("/long", 200), ("/endless", 503)] {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            assert_eq!(app.clone().oneshot(request).await.unwrap().status(), status, "{path}");
+        }
+    }
+}
