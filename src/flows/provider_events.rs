@@ -130,6 +130,17 @@ pub async fn enqueue(tx: &mut Tx, ids: &Ids, now: Time, id: ProviderEventId) -> 
     jobs::enqueue(tx, ids.next(now), JOB, &id.raw().to_string(), now).await
 }
 
+/// When an event that waits is looked at by itself, in minutes after it came: its sale may be told by the API or a file
+/// meanwhile, which wakes nobody.
+const LOOKS_AGAIN: [i64; 5] = [10, 60, 6 * 60, 24 * 60, 72 * 60];
+
+/// When the event is to be looked at again, if it still waits.
+pub fn looks_again(outcome: Option<&Outcome>, id: ProviderEventId, now: Time) -> Option<Time> {
+    let is_waiting = outcome.is_some_and(|outcome| outcome.state == State::Waiting);
+    let moments = LOOKS_AGAIN.map(|minutes| id.time().plus_seconds(60 * minutes));
+    moments.into_iter().filter(|_| is_waiting).find(|moment| *moment > now)
+}
+
 /// Looks at the event and does what it says; what became of it, `None` where it is no longer kept.
 ///
 /// # Errors

@@ -175,8 +175,12 @@ async fn attempt(app: &App, job: &Job) -> Result<(), Error> {
             app.db
                 .write(move |tx| {
                     Box::pin(async move {
-                        flows::provider_events::look(tx, &ids, &secret, now, Id::new(raw)).await?;
-                        jobs::done(tx, id).await
+                        let event = Id::new(raw);
+                        let outcome = flows::provider_events::look(tx, &ids, &secret, now, event).await?;
+                        match flows::provider_events::looks_again(outcome.as_ref(), event, now) {
+                            Some(later) => jobs::run_again_at(tx, id, later).await,
+                            None => jobs::done(tx, id).await,
+                        }
                     })
                 })
                 .await

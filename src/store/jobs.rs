@@ -28,12 +28,12 @@ pub fn enqueued() -> Notified<'static> {
     ENQUEUED.notified()
 }
 
-/// Enqueues the job unless one of that kind and key waits already.
+/// Enqueues the job. One of that kind and key that waits already is due no later than this.
 pub async fn enqueue(tx: &mut Tx, id: Id<JobRow>, kind: &str, key: &str, run_at: Time) -> Result<(), Error> {
     execute!(
         tx,
         "INSERT INTO jobs (id, kind, key, run_at, created_at) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (kind, key) DO NOTHING",
+         ON CONFLICT (kind, key) DO UPDATE SET run_at = excluded.run_at WHERE jobs.run_at > excluded.run_at",
         id,
         kind,
         key,

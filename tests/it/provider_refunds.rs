@@ -86,6 +86,41 @@ async fn of_a_sale_that_was_told_by_the_api() {
     site.check_ledger().await;
 }
 
+/// What the API tells wakes nobody: a refund that waits looks again by itself, for three days.
+#[tokio::test]
+async fn of_a_sale_that_the_api_tells_afterwards() {
+    let site = Site::start().await;
+    let ada = site.affiliate("ADA").await;
+    let payments = Payments::connect(&site, Provider::Generic).await;
+    let refund = |order: &str, key: &str| json!({ "type": "refund", "data": { "refundId": key, "orderId": order, "amount": 25, "currency": "USD" } });
+    payments.tells("m1", &refund("o1", "r1").to_string()).await;
+    payments.tells("m2", &refund("o2", "r2").to_string()).await;
+    payments.tells("m3", &refund("o3", "r3").to_string()).await;
+    assert_eq!(payments.events("waiting").await, 3);
+    for order in ["o1", "o2"] {
+        let sale = json!({ "amount": 100, "orderId": order, "referralCode": "ADA" });
+        assert_eq!(site.api.post("/referrals/convert", &sale).await.status, 201);
+    }
+    // Told by the provider too, it does not wait for its time.
+    payments.tells("m4", &own_sale("o2", &json!({ "referralCode": "ADA" }))).await;
+    assert_eq!((payments.events("waiting").await, payments.earnings(&ada).await.as_str()), (2, "35.0 35.0 0.0"));
+    site.advance_seconds(9 * 60);
+    payments.work_off().await;
+    assert_eq!(payments.events("waiting").await, 2);
+    site.advance_seconds(60);
+    payments.work_off().await;
+    assert_eq!((payments.events("waiting").await, payments.earnings(&ada).await.as_str()), (1, "30.0 30.0 0.0"));
+    // Nobody tells of the third.
+    for day in 1..=4 {
+        site.advance_seconds(24 * 3_600);
+        payments.work_off().await;
+        let jobs = site.database.number("SELECT COUNT(*) FROM jobs WHERE kind = 'provider_event'").await;
+        assert_eq!(jobs, i64::from(day < 3), "{day}");
+    }
+    assert_eq!(payments.events("waiting").await, 1);
+    site.check_ledger().await;
+}
+
 #[tokio::test]
 async fn a_refund_that_failed_takes_nothing_though_it_was_never_told_by_itself() {
     let site = Site::start().await;
