@@ -83,12 +83,14 @@ pub async fn save_settings(tx: &mut Tx, program: ProgramId, settings: &Settings)
     .map(drop)
 }
 
-/// Keeps others from making a payout of the program, or from deciding its lines, until the transaction ends.
+/// Keeps others from making a payout of the program, or from deciding its lines, until the transaction ends. Its
+/// statements may take a minute: one of them moves all that a payout holds.
 pub async fn lock(tx: &mut Tx, program: ProgramId) -> Result<(), Error> {
     let Tx::Postgres(pg) = tx else {
         // On SQLite whoever writes is alone.
         return Ok(());
     };
+    sqlx::query("SET LOCAL statement_timeout = 60000").execute(pg.raw()).await?;
     sqlx::query("SELECT pg_advisory_xact_lock(74172, hashint8($1))").bind(program).execute(pg.raw()).await?;
     Ok(())
 }
