@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use offshoot::{domain::id::AffiliateId, store};
-
 use crate::support::{
     Site,
-    browser::{Browser, PASSWORD, account, texts},
+    browser::{Browser, PASSWORD, account_of, texts},
 };
 
 /// xorshift64*, by Marsaglia and Vigna.
@@ -49,9 +47,7 @@ async fn every_period_of_a_random_year_adds_up() {
     let mut chance = Chance(seed);
     let site = Site::start().await;
     let id = site.affiliate("ANNA").await;
-    let owner = account(&site, "anna@people.example", false).await;
-    let affiliate = AffiliateId::parse(&id).unwrap();
-    site.app.db.write(move |tx| Box::pin(store::affiliates::give_to(tx, affiliate, owner))).await.unwrap();
+    account_of(&site, &id, "anna@people.example").await;
 
     let mut sales: Vec<Sale> = Vec::new();
     let mut months: BTreeMap<String, Month> = BTreeMap::new();

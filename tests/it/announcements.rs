@@ -1,20 +1,17 @@
 //! A change of what is earned is told to those whom it touches, once each: on their first page and by mail.
 
 use offshoot::{
-    domain::{
-        id::{AffiliateId, Id},
-        message::Kind,
-    },
+    domain::{id::Id, message::Kind},
     flows::announcements,
     store::{
-        Error, affiliates,
+        Error,
         mail_preferences::{self, Recipient},
     },
 };
 
 use crate::support::{
     Site,
-    browser::{Browser, PASSWORD, account, texts},
+    browser::{Browser, PASSWORD, account, account_of, signed_in, texts},
     post::{MARA, Post},
 };
 
@@ -24,11 +21,8 @@ const MAILS: &str = "SELECT COUNT(*) FROM mails WHERE kind = 'rate_changed'";
 async fn earner(site: &Site, code: &str) -> (String, Browser) {
     let id = site.affiliate(code).await;
     let email = format!("{code}@example.com");
-    let account = account(site, &email, false).await;
-    let raw = AffiliateId::parse(&id).unwrap();
-    site.app.db.write::<_, Error, _>(move |tx| Box::pin(affiliates::give_to(tx, raw, account))).await.unwrap();
-    let browser = Browser::at(site.address);
-    browser.sign_in(&email, PASSWORD).await;
+    account_of(site, &id, &email).await;
+    let browser = signed_in(site, &email).await;
     (id, browser)
 }
 

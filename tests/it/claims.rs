@@ -1,17 +1,14 @@
 //! Claims of missing sales: an affiliate says so, the merchant looks and answers once, and the books stay right.
 
 use offshoot::{
-    domain::{
-        id::{AffiliateId, ClaimId},
-        role::Role,
-    },
+    domain::{id::ClaimId, role::Role},
     store,
 };
 use serde_json::json;
 
 use crate::support::{
     Answer, Site,
-    browser::{Browser, PASSWORD, account, texts},
+    browser::{Browser, account, account_of, signed_in, texts},
     post::{MARA, Post},
 };
 
@@ -22,17 +19,10 @@ fn goes_to(answer: &Answer, to: &str) {
     assert_eq!((answer.status.as_u16(), answer.header("location")), (303, to), "{answer:?}");
 }
 
-async fn signed_in(site: &Site, email: &str) -> Browser {
-    let browser = Browser::at(site.address);
-    assert_eq!(browser.sign_in(email, PASSWORD).await.status, 303);
-    browser
-}
-
 /// An affiliate with that code who can sign in, and their id.
 async fn earner(site: &Site, code: &str) -> (Browser, String) {
     let (id, email) = (site.affiliate(code).await, format!("{code}@people.example"));
-    let (of, affiliate) = (account(site, &email, false).await, AffiliateId::parse(&id).unwrap());
-    site.app.db.write(move |tx| Box::pin(store::affiliates::give_to(tx, affiliate, of))).await.unwrap();
+    account_of(site, &id, &email).await;
     (signed_in(site, &email).await, id)
 }
 

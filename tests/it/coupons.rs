@@ -1,11 +1,10 @@
 //! Coupons of the merchant's shop that belong to affiliates.
 
-use offshoot::{domain::id::AffiliateId, store};
 use serde_json::json;
 
 use crate::support::{
     Site,
-    browser::{Browser, PASSWORD, account, texts},
+    browser::{account, account_of, signed_in, texts},
 };
 
 #[tokio::test]
@@ -76,12 +75,8 @@ async fn a_merchant_gives_a_coupon_and_its_affiliate_reads_it() {
     let site = Site::start().await;
     let (one, two) = (site.affiliate("one").await, site.affiliate("two").await);
     account(&site, "mara@example.com", true).await;
-    let of = account(&site, "anna@example.com", false).await;
-    let affiliate = AffiliateId::parse(&one).unwrap();
-    site.app.db.write(move |tx| Box::pin(store::affiliates::give_to(tx, affiliate, of))).await.unwrap();
-    let (owner, anna) = (Browser::at(site.address), Browser::at(site.address));
-    owner.sign_in("mara@example.com", PASSWORD).await;
-    anna.sign_in("anna@example.com", PASSWORD).await;
+    account_of(&site, &one, "anna@example.com").await;
+    let (owner, anna) = (signed_in(&site, "mara@example.com").await, signed_in(&site, "anna@example.com").await);
     let of_one = format!("/m/acme/affiliates/{one}");
     let page = format!("{of_one}?tab=links");
     assert!(texts(&owner.get(&page).await, ".empty").concat().contains("No coupons yet"));

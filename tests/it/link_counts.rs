@@ -1,13 +1,12 @@
 //! What came by each of an affiliate's links: clicks of it, and the sales that they led to.
 
-use offshoot::{domain::id::AffiliateId, store};
 use serde_json::json;
 
 use crate::{
     races::at_once,
     support::{
         Answer, Site,
-        browser::{Browser, PASSWORD, account, texts},
+        browser::{Browser, account_of, signed_in, texts},
     },
 };
 
@@ -16,12 +15,8 @@ const ANNA: &str = "anna@people.example";
 /// Anna's browser, and her id.
 async fn anna(site: &Site) -> (Browser, String) {
     let id = site.affiliate("ANNA").await;
-    let owner = account(site, ANNA, false).await;
-    let affiliate = AffiliateId::parse(&id).unwrap();
-    site.app.db.write(move |tx| Box::pin(store::affiliates::give_to(tx, affiliate, owner))).await.unwrap();
-    let browser = Browser::at(site.address);
-    assert_eq!(browser.sign_in(ANNA, PASSWORD).await.status, 303);
-    (browser, id)
+    account_of(site, &id, ANNA).await;
+    (signed_in(site, ANNA).await, id)
 }
 
 async fn makes(browser: &Browser, code: &str) {

@@ -1,11 +1,10 @@
 //! How a program shows itself: colour, logo, what affiliates see of customers and what they earn.
 
-use offshoot::{domain::id::AffiliateId, store};
 use serde_json::json;
 
 use crate::support::{
     Answer, Site,
-    browser::{Browser, PASSWORD, account, texts},
+    browser::{Browser, account, account_of, signed_in, texts},
 };
 
 const LOOK: &str = "/m/acme/settings/look";
@@ -14,14 +13,10 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\nnot much of a picture";
 /// A site with its owner and an affiliate, both signed in; the affiliate's id.
 async fn two() -> (Site, Browser, Browser, String) {
     let site = Site::start().await;
-    let (owner, anna) = (Browser::at(site.address), Browser::at(site.address));
     account(&site, "mara@example.com", true).await;
-    let of = account(&site, "anna@example.com", false).await;
     let id = site.affiliate("anna").await;
-    let affiliate = AffiliateId::parse(&id).unwrap();
-    site.app.db.write(move |tx| Box::pin(store::affiliates::give_to(tx, affiliate, of))).await.unwrap();
-    owner.sign_in("mara@example.com", PASSWORD).await;
-    anna.sign_in("anna@example.com", PASSWORD).await;
+    account_of(&site, &id, "anna@example.com").await;
+    let (owner, anna) = (signed_in(&site, "mara@example.com").await, signed_in(&site, "anna@example.com").await);
     (site, owner, anna, id)
 }
 

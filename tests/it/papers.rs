@@ -3,31 +3,20 @@
 use std::{io::Write as _, process::Command};
 
 use jiff::tz::TimeZone;
-use offshoot::{
-    domain::{id::AffiliateId, period::Period},
-    store::{self, books},
-};
+use offshoot::{domain::period::Period, store::books};
 use serde_json::json;
 
 use crate::support::{
     Site,
-    browser::{Browser, PASSWORD, account, texts},
+    browser::{Browser, account, account_of, signed_in, texts},
 };
-
-pub async fn signed_in(site: &Site, email: &str) -> Browser {
-    let browser = Browser::at(site.address);
-    assert_eq!(browser.sign_in(email, PASSWORD).await.status, 303);
-    browser
-}
 
 /// An affiliate with an account, who is paid by `PayPal`.
 pub async fn earner(site: &Site, name: &str) -> String {
     let id = site.affiliate(name).await;
     let by = json!({ "paymentMethod": "paypal", "paymentDetails": format!("{name}@paypal.example") });
     assert_eq!(site.api.patch(&format!("/affiliates/{id}"), &by).await.status, 200);
-    let owner = account(site, &format!("{name}@people.example"), false).await;
-    let affiliate = AffiliateId::parse(&id).unwrap();
-    site.app.db.write(move |tx| Box::pin(store::affiliates::give_to(tx, affiliate, owner))).await.unwrap();
+    account_of(site, &id, &format!("{name}@people.example")).await;
     id
 }
 

@@ -4,9 +4,12 @@ use offshoot::jobs;
 use serde_json::{Value, json};
 
 use crate::{
-    papers::{earner, signed_in},
+    papers::earner,
     payout_pages::{hidden, location, owed, owner},
-    support::{Answer, Site, browser::Browser},
+    support::{
+        Answer, Site,
+        browser::{Browser, signed_in},
+    },
 };
 
 /// A run of everything payable; its id, and its lines' in their order.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::{
     Answer, Site,
-    browser::{Browser, PASSWORD, account, texts},
+    browser::{Browser, PASSWORD, account, account_of, signed_in, texts},
 };
 
 pub async fn owner(site: &Site) -> Browser {
@@ -132,12 +132,8 @@ async fn from_a_look_to_what_came_of_it() {
 async fn an_affiliate_sees_what_is_on_its_way_what_failed_and_what_is_in_the_way() {
     let site = Site::start().await;
     let id = owed(&site, "anna", ("paypal", "old@example.com"), 40).await;
-    let account = account(&site, "anna@example.com", false).await;
-    let affiliate = offshoot::domain::id::AffiliateId::parse(&id).unwrap();
-    let given = site.app.db.write(move |tx| Box::pin(offshoot::store::affiliates::give_to(tx, affiliate, account)));
-    given.await.unwrap();
-    let anna = Browser::at(site.address);
-    anna.sign_in("anna@example.com", PASSWORD).await;
+    account_of(&site, &id, "anna@example.com").await;
+    let anna = signed_in(&site, "anna@example.com").await;
 
     // Changed details wait three days, so that their owner can object.
     anna.post("/settings/payment", &[("method", "paypal"), ("details", "new@example.com")]).await;
@@ -240,12 +236,8 @@ async fn who_may_ask_is_heard_once() {
     let site = Site::start().await;
     let browser = owner(&site).await;
     let id = owed(&site, "anna", ("paypal", "a@example.com"), 40).await;
-    let account = account(&site, "anna@example.com", false).await;
-    let affiliate = offshoot::domain::id::AffiliateId::parse(&id).unwrap();
-    let given = site.app.db.write(move |tx| Box::pin(offshoot::store::affiliates::give_to(tx, affiliate, account)));
-    given.await.unwrap();
-    let anna = Browser::at(site.address);
-    anna.sign_in("anna@example.com", PASSWORD).await;
+    account_of(&site, &id, "anna@example.com").await;
+    let anna = signed_in(&site, "anna@example.com").await;
     assert_eq!(anna.post("/payouts/request", &[]).await.status, 404, "the program does not offer it");
     let mut settings = SETTINGS.to_vec();
     settings.push(("may_request", "yes"));
@@ -262,12 +254,8 @@ async fn who_may_ask_is_heard_once() {
 async fn details_that_were_taken_away_first_wait_too() {
     let site = Site::start().await;
     let id = owed(&site, "anna", ("paypal", "old@example.com"), 40).await;
-    let account = account(&site, "anna@example.com", false).await;
-    let affiliate = offshoot::domain::id::AffiliateId::parse(&id).unwrap();
-    let given = site.app.db.write(move |tx| Box::pin(offshoot::store::affiliates::give_to(tx, affiliate, account)));
-    given.await.unwrap();
-    let anna = Browser::at(site.address);
-    anna.sign_in("anna@example.com", PASSWORD).await;
+    account_of(&site, &id, "anna@example.com").await;
+    let anna = signed_in(&site, "anna@example.com").await;
     assert_eq!(anna.post("/settings/payment/removal", &[]).await.status, 303);
     site.advance_seconds(4 * 86_400);
     anna.sign_in("anna@example.com", PASSWORD).await;

@@ -12,7 +12,7 @@ use scraper::{Html, Selector};
 
 use crate::support::{
     Answer, Site,
-    browser::{Browser, PASSWORD, account, texts},
+    browser::{Browser, PASSWORD, account, signed_in, texts},
 };
 
 const NEW_PASSWORD: &str = "another horse entirely";
@@ -39,13 +39,6 @@ pub async fn mails(site: &Site, kind: &str, expected: i64) {
 pub async fn link(site: &Site, kind: &str, purpose: Purpose) -> String {
     let sql = format!("SELECT cause_id FROM mails WHERE kind = '{kind}' ORDER BY id DESC LIMIT 1");
     format!("/{}", one_time_links::path(&site.app.secret, purpose, LinkId::new(site.database.number(&sql).await)))
-}
-
-async fn signed_in(site: &Site, email: &str) -> Browser {
-    let browser = Browser::at(site.address);
-    let answer = browser.sign_in(email, PASSWORD).await;
-    assert_eq!(answer.status, 303, "{answer:?}");
-    browser
 }
 
 #[tokio::test]

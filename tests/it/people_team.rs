@@ -8,18 +8,11 @@ use offshoot::{
 use super::people::{link, mails};
 use crate::support::{
     Answer, Site,
-    browser::{Browser, PASSWORD, account, texts},
+    browser::{Browser, account, signed_in, texts},
 };
 
 fn goes_to(answer: &Answer, to: &str) {
     assert_eq!((answer.status.as_u16(), answer.header("location")), (303, to), "{answer:?}");
-}
-
-async fn signed_in(site: &Site, email: &str) -> Browser {
-    let browser = Browser::at(site.address);
-    let answer = browser.sign_in(email, PASSWORD).await;
-    assert_eq!(answer.status, 303, "{answer:?}");
-    browser
 }
 
 async fn member(site: &Site, email: &str, role: Role) -> AccountId {

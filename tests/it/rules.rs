@@ -1,14 +1,10 @@
 //! Rules of what sales earn, made in the browser, felt by the API.
 
-use offshoot::{
-    domain::id::AffiliateId,
-    store::{Error, affiliates},
-};
 use serde_json::{Value, json};
 
 use crate::support::{
     Answer, Site,
-    browser::{Browser, PASSWORD, account, texts},
+    browser::{Browser, PASSWORD, account, account_of, signed_in, texts},
 };
 
 const DAY: i64 = 86_400;
@@ -94,11 +90,8 @@ async fn affiliates_read_the_rules_that_are_theirs() {
         .await;
     shop.added(&[("name", "For another"), ("pays", "90%"), ("affiliate", "other")]).await;
     shop.added(&[("name", "Next year"), ("pays", "1%"), ("starts_at", "2027-01-01")]).await;
-    let account = account(&shop.site, "ann@example.com", false).await;
-    let (db, id) = (shop.site.app.db.clone(), AffiliateId::parse(&ann).unwrap());
-    db.write::<_, Error, _>(move |tx| Box::pin(affiliates::give_to(tx, id, account))).await.unwrap();
-    let browser = Browser::at(shop.site.address);
-    browser.sign_in("ann@example.com", PASSWORD).await;
+    account_of(&shop.site, &ann, "ann@example.com").await;
+    let browser = signed_in(&shop.site, "ann@example.com").await;
     let home = texts(&browser.get("/home").await, "#yours ~ ul li").join(" | ");
     assert_eq!(
         home,

@@ -10,10 +10,7 @@ use axum::{
     response::{Html, IntoResponse},
     routing::get,
 };
-use offshoot::{
-    domain::{id::AffiliateId, providers::Provider},
-    store,
-};
+use offshoot::domain::providers::Provider;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -21,7 +18,7 @@ use crate::{
     site_browser::{BROWSER, SHOP_JS, of},
     support::{
         Site,
-        browser::account,
+        browser::{account, account_of},
         chromium::{Screen, Window, left_out},
         payments::{Payments, payload},
     },
@@ -163,10 +160,8 @@ async fn from_an_affiliates_link_to_their_statement() {
         return;
     }
     let site = Site::start().await;
-    let affiliate = AffiliateId::parse(&site.affiliate("ANNA").await).unwrap();
     account(&site, MARA, true).await;
-    let owner = account(&site, ANNA, false).await;
-    site.app.db.write(move |tx| Box::pin(store::affiliates::give_to(tx, affiliate, owner))).await.unwrap();
+    account_of(&site, &site.affiliate("ANNA").await, ANNA).await;
     let payments = Payments::connect(&site, Provider::Stripe).await;
 
     let carried = pays(&site).await;

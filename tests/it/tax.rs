@@ -10,10 +10,10 @@ use offshoot::{
 use serde_json::json;
 
 use crate::{
-    papers::{bonus, earner, pay, signed_in},
+    papers::{bonus, earner, pay},
     support::{
         Site,
-        browser::{Browser, account, texts},
+        browser::{Browser, account, signed_in, texts},
     },
 };
 

@@ -7,11 +7,11 @@ use offshoot::store::{Error, invoices};
 use serde_json::json;
 
 use crate::{
-    papers::{amount, bonus, earner, pay, printed, signed_in, table},
+    papers::{amount, bonus, earner, pay, printed, table},
     races::at_once,
     support::{
         Api, Site,
-        browser::{Browser, account, texts},
+        browser::{Browser, account, signed_in, texts},
     },
 };
 

@@ -3,17 +3,13 @@
 
 use std::time::Duration;
 
-use offshoot::{
-    domain::id::AffiliateId,
-    store::{Error, affiliates},
-};
 use serde_json::{Value, json};
 
 use crate::{
     races::at_once,
     support::{
         Answer, Site,
-        browser::{Browser, PASSWORD, account, texts},
+        browser::{Browser, PASSWORD, account, account_of, signed_in, texts},
     },
 };
 
@@ -77,13 +73,8 @@ impl Shop {
 
     /// A browser of that affiliate's.
     async fn of(&self, affiliate: &str, email: &str) -> Browser {
-        let account = account(&self.site, email, false).await;
-        let id = AffiliateId::parse(affiliate).unwrap();
-        let given = self.site.app.db.write::<_, Error, _>(move |tx| Box::pin(affiliates::give_to(tx, id, account)));
-        given.await.unwrap();
-        let browser = Browser::at(self.site.address);
-        browser.sign_in(email, PASSWORD).await;
-        browser
+        account_of(&self.site, affiliate, email).await;
+        signed_in(&self.site, email).await
     }
 }
 

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use offshoot::{
-    domain::{email::Email, id::AccountId, role::Role},
+    domain::{
+        email::Email,
+        id::{AccountId, AffiliateId},
+        role::Role,
+    },
     flows::{
         Refusal,
         accounts::{self, NewAccount},
@@ -87,6 +91,21 @@ pub async fn account(site: &Site, email: &str, is_owner: bool) -> AccountId {
         })
     });
     made.await.unwrap()
+}
+
+/// An account with [`PASSWORD`] that earns as that affiliate.
+pub async fn account_of(site: &Site, affiliate: &str, email: &str) -> AccountId {
+    let (owner, id) = (account(site, email, false).await, AffiliateId::parse(affiliate).unwrap());
+    let given = site.app.db.write(move |tx| Box::pin(store::affiliates::give_to(tx, id, owner)));
+    given.await.unwrap();
+    owner
+}
+
+/// A browser in which somebody with [`PASSWORD`] is signed in.
+pub async fn signed_in(site: &Site, email: &str) -> Browser {
+    let browser = Browser::at(site.address);
+    assert_eq!(browser.sign_in(email, PASSWORD).await.status, 303);
+    browser
 }
 
 /// The text of everything that the selector finds, with single spaces.
