@@ -38,8 +38,9 @@ pub async fn keep(app: &App, now: Time) -> Result<(), store::Error> {
         if settings.auto_approve {
             approve(app, &act, &settings).await?;
         }
-        if let Some(day) = settings.schedule.last_due(now.day(), settings.schedule_since) {
-            app.db.write(move |tx| Box::pin(async move { prepare(tx, &act, day).await })).await?;
+        if let Some(day) = settings.last_due(now.day()) {
+            let until = settings.until(day, now);
+            app.db.write(move |tx| Box::pin(async move { prepare(tx, &act, day, until).await })).await?;
         }
     }
     Ok(())
@@ -76,13 +77,13 @@ async fn approve_some(
 }
 
 /// Prepares the payout that fell due on that day, once, if anybody can be paid, and tells those who pay.
-async fn prepare(tx: &mut Tx, act: &Act, day: i64) -> Result<(), store::Error> {
+async fn prepare(tx: &mut Tx, act: &Act, day: i64, until: Time) -> Result<(), store::Error> {
     let program = act.program.id;
     let token = format!("schedule:{day}");
     if payouts::by_token(tx, program, &token).await?.is_some() {
         return Ok(());
     }
-    if super::payouts::payable_now(tx, act).await?.count == 0 {
+    if super::payouts::payable(tx, act, until).await?.count == 0 {
         return Ok(());
     }
     let id: PayoutId = act.id();
@@ -90,7 +91,7 @@ async fn prepare(tx: &mut Tx, act: &Act, day: i64) -> Result<(), store::Error> {
         id,
         currency: act.program.currency,
         status: payout::Status::Draft,
-        until_at: act.now,
+        until_at: until,
         method: None,
         line_count: 0,
         amount_minor: 0,

@@ -106,12 +106,12 @@ pub async fn preview(
     }
 }
 
-/// What a payout of everybody would be now.
+/// What a payout would be of everybody who can be paid now, of what was payable by then.
 ///
 /// # Errors
 /// The database's.
-pub async fn payable_now(tx: &mut Tx, act: &Act) -> Result<Sum, Error> {
-    let choice = Choice { until: act.now, method: None, only: Vec::new(), without: Vec::new() };
+pub async fn payable(tx: &mut Tx, act: &Act, until: Time) -> Result<Sum, Error> {
+    let choice = Choice { until, method: None, only: Vec::new(), without: Vec::new() };
     preview(tx, act, &choice, |_, _| ()).await
 }
 
@@ -208,7 +208,8 @@ async fn hold(tx: &mut Tx, act: &Act, choice: &Choice, run: PayoutId) -> Result<
 /// The database's.
 pub async fn change_settings(tx: &mut Tx, act: &Act, after: &Settings) -> Result<Vec<Difference>, Refusal> {
     let before = payouts::settings(tx, act.program.id).await?;
-    let schedule_since = if before.schedule == after.schedule { before.schedule_since } else { act.now.day() + 1 };
+    let is_same = (before.schedule, before.net_days) == (after.schedule, after.net_days);
+    let schedule_since = if is_same { before.schedule_since } else { act.now.day() + 1 };
     let after = &Settings { schedule_since, ..after.clone() };
     let differences = payout::differences(&before, after, act.program.currency);
     if differences.is_empty() {

@@ -260,10 +260,10 @@ impl<'a> Composing<'a> {
 
     async fn payout_due(&self, tx: &mut Tx) -> Result<Written, Stop> {
         let program = self.program()?;
-        if payouts::count(tx, program.id, Some(payout::Status::Draft)).await? == 0 {
-            return Err(Stop::Dropped("it was paid by now"));
-        }
-        let sum = flow::payable_now(tx, &self.app.act(Arc::new(program.clone()), Actor::Schedule)).await?;
+        let drafts = payouts::page(tx, program.id, Some(payout::Status::Draft), 1, 0).await?;
+        let draft = drafts.first().ok_or(Stop::Dropped("it was paid by now"))?;
+        let act = self.app.act(Arc::new(program.clone()), Actor::Schedule);
+        let sum = flow::payable(tx, &act, draft.until_at).await?;
         if sum.count == 0 {
             return Err(Stop::Dropped("nobody can be paid by now"));
         }

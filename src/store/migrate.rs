@@ -46,6 +46,7 @@ pub const ALL: &[Migration] = migrations![
     20 "0020_group_terms",
     21 "0021_stayed_paid",
     22 "0022_vat_currency",
+    23 "0023_net_days",
 ];
 
 row! {

@@ -15,6 +15,7 @@ row! {
         pub minimum_minor: i64,
         pub schedule: Schedule,
         pub schedule_since: i64,
+        pub net_days: i64,
         pub may_request: bool,
         pub auto_approve: bool,
         pub auto_approve_most_minor: Option<i64>,
@@ -29,7 +30,7 @@ pub async fn settings(tx: &mut Tx, program: ProgramId) -> Result<Settings, Error
     let found = fetch_optional!(
         SettingsRow,
         tx,
-        "SELECT minimum_minor, schedule, schedule_since, may_request, auto_approve, auto_approve_most_minor, methods, payer_name, payer_account
+        "SELECT minimum_minor, schedule, schedule_since, net_days, may_request, auto_approve, auto_approve_most_minor, methods, payer_name, payer_account
          FROM payout_settings WHERE program_id = $1",
         program
     )?;
@@ -48,6 +49,7 @@ pub async fn settings(tx: &mut Tx, program: ProgramId) -> Result<Settings, Error
         minimum: row.minimum_minor,
         schedule: row.schedule,
         schedule_since: row.schedule_since,
+        net_days: row.net_days,
         may_request: row.may_request,
         auto_approve: row.auto_approve,
         auto_approve_most: row.auto_approve_most_minor,
@@ -62,13 +64,13 @@ pub async fn save_settings(tx: &mut Tx, program: ProgramId, settings: &Settings)
         tx,
         "INSERT INTO payout_settings
            (program_id, minimum_minor, schedule, may_request, auto_approve, auto_approve_most_minor, methods,
-            payer_name, payer_account, schedule_since)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            payer_name, payer_account, schedule_since, net_days)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          ON CONFLICT (program_id) DO UPDATE SET minimum_minor = excluded.minimum_minor, schedule = excluded.schedule,
            may_request = excluded.may_request, auto_approve = excluded.auto_approve,
            auto_approve_most_minor = excluded.auto_approve_most_minor, methods = excluded.methods,
            payer_name = excluded.payer_name, payer_account = excluded.payer_account,
-           schedule_since = excluded.schedule_since",
+           schedule_since = excluded.schedule_since, net_days = excluded.net_days",
         program,
         settings.minimum,
         settings.schedule,
@@ -78,7 +80,8 @@ pub async fn save_settings(tx: &mut Tx, program: ProgramId, settings: &Settings)
         methods.join(","),
         settings.payer.as_ref().map(|payer| payer.name.as_str()),
         settings.payer.as_ref().map(|payer| payer.account.to_string()),
-        settings.schedule_since
+        settings.schedule_since,
+        settings.net_days
     )
     .map(drop)
 }

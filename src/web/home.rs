@@ -151,7 +151,7 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
     let commissions = earnings::commissions(&mut tx, me.affiliate, "", newest, 8).await?;
     let payments = payments(&mut tx, &me, &reader, now, 8).await?;
     let balance = stored::balance(&mut tx, me.program.id, me.affiliate, now).await?.ok_or_else(Failure::no_route)?;
-    let schedule = stored::settings(&mut tx, me.program.id).await?.schedule;
+    let settings = stored::settings(&mut tx, me.program.id).await?;
     let whose = (me.program.id, &*me.program.name);
     let tax_note = Note::of(&mut tx, whose, me.affiliate, balance.payable_minor, now).await?;
     let told = standing::of(&mut tx, &me).await?;
@@ -181,7 +181,7 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
         approved: currency.of(found.approved_minor),
         on_hold: currency.of(balance.approved_minor - balance.payable_minor - balance.in_payout_minor),
         in_payout: currency.of(balance.in_payout_minor),
-        next: schedule.next_due(today).map(|day| Time::from_ms(0).plus_days(day)),
+        next: settings.next_due(today).map(|day| Time::from_ms(0).plus_days(day)),
         pending: currency.of(found.pending_minor),
         paid: currency.of(found.paid_minor),
         paid_by: paid_by(&app, me.affiliate, &found)?,

@@ -141,6 +141,7 @@ pub async fn show(me: Configures, State(app): State<App>, PathPart(part): PathPa
         ("hold_days", program.hold_days.to_string()),
         ("minimum", program.currency.of(payouts.minimum).to_string()),
         ("schedule", payouts.schedule.to_string()),
+        ("net_days", if payouts.net_days == 0 { String::new() } else { payouts.net_days.to_string() }),
         ("may_request", yes(payouts.may_request).into()),
         ("auto_approve", yes(payouts.auto_approve).into()),
         ("auto_approve_most", most),
@@ -227,6 +228,10 @@ fn read_tracking(part: Part, form: &mut Form) -> Option<tracking::Settings> {
 fn read_payouts(program: &Program, form: &mut Form) -> Option<payout::Settings> {
     let minimum = form.read("minimum", |text| program.currency.amount(text));
     let schedule = form.read("schedule", payout::Schedule::parse);
+    let net_days = form.read_filled("net_days", payout::net_days).unwrap_or_default();
+    if net_days > 0 && schedule != Some(payout::Schedule::Monthly) {
+        form.wrong("net_days", "goes with monthly payouts only");
+    }
     let most = form.read_filled("auto_approve_most", |text| program.currency.amount(text));
     let methods: Vec<_> = PaymentMethod::ALL.into_iter().filter(|method| form.is("methods", method.as_str())).collect();
     if methods.is_empty() {
@@ -248,6 +253,7 @@ fn read_payouts(program: &Program, form: &mut Form) -> Option<payout::Settings> 
         minimum: minimum?.minor,
         schedule: schedule?,
         schedule_since: 0,
+        net_days,
         may_request: form.is_checked("may_request"),
         auto_approve: form.is_checked("auto_approve"),
         auto_approve_most: most.map(|money| money.minor),

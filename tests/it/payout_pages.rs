@@ -231,6 +231,47 @@ async fn after_its_hold_a_commission_approves_itself_and_a_payout_is_prepared() 
     site.check_ledger().await;
 }
 
+/// NET-30: what was payable when a month ended is paid thirty days later, and nothing of the month that follows.
+#[tokio::test]
+async fn a_month_is_paid_some_days_after_its_end() {
+    let site = Site::start().await;
+    let browser = owner(&site).await;
+    let net = |days: &'static str, schedule: &'static str| {
+        [("hold_days", "0"), ("minimum", "0"), ("schedule", schedule), ("net_days", days), ("methods", "paypal")]
+    };
+    for (fields, told) in [(net("91", "monthly"), "0 to 90 days"), (net("30", "weekly"), "monthly payouts only")] {
+        let answer = browser.post("/m/acme/settings/payouts", &fields).await;
+        assert!(answer.status == 422 && answer.text.contains(told), "{answer:?}");
+    }
+    assert_eq!(location(&browser.post("/m/acme/settings/payouts", &net("30", "monthly")).await), "/m/acme/settings");
+    assert!(browser.get("/m/acme/settings").await.text.contains("30 days after every month’s end"));
+
+    // It is the 1st of March: what becomes payable in it is due on the 30th of April.
+    let id = owed(&site, "anna", ("paypal", "a@example.com"), 40).await;
+    account_of(&site, &id, "anna@example.com").await;
+    jobs::enqueue_recurring(&site.app).await.unwrap();
+    let drafts = "SELECT COUNT(*) FROM payouts WHERE status = 'draft'";
+    let mut days = 0;
+    while site.database.number(drafts).await == 0 {
+        site.advance_seconds(86_400);
+        jobs::work_off(&site.app).await.unwrap();
+        days += 1;
+        if days == 31 {
+            let bonus = json!({ "amount": 7, "reason": "In April" });
+            assert_eq!(site.api.post(&format!("/affiliates/{id}/adjustments"), &bonus).await.status, 201);
+            let anna = signed_in(&site, "anna@example.com").await;
+            assert!(anna.get("/payouts").await.text.contains("2026-04-30T00:00:00Z"));
+        }
+        assert!(days < 70, "never prepared");
+    }
+    assert_eq!(days, 60, "the 30th of April");
+    let mara = signed_in(&site, "mara@example.com").await;
+    let page = mara.get("/m/acme/payouts").await;
+    assert!(page.text.contains("/payouts/new?until=2026-03-31"), "{}", page.text);
+    let look = mara.get("/m/acme/payouts/new?until=2026-03-31").await.text.replace('\u{a0}', " ");
+    assert!(look.contains("USD 40.00") && !look.contains("47.00"), "{look}");
+}
+
 #[tokio::test]
 async fn who_may_ask_is_heard_once() {
     let site = Site::start().await;

@@ -18,6 +18,7 @@ words! {
 }
 
 const MAX_HOLD_DAYS: i64 = 365;
+const MAX_NET_DAYS: i64 = 90;
 
 /// How a program pays, but for the hold, which every sale needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Settings {
     /// Minor units; less than that waits for more.
     pub minimum: i64,
     pub schedule: Schedule,
+    /// Of a monthly schedule: so many days after a month's end, for what was payable then (NET-30 and the like).
+    pub net_days: i64,
     /// Days since 1970: what fell due before is not prepared.
     pub schedule_since: i64,
     pub may_request: bool,
@@ -49,12 +52,52 @@ impl Default for Settings {
         Self {
             minimum: 0,
             schedule: Schedule::None,
+            net_days: 0,
             schedule_since: 0,
             may_request: false,
             auto_approve: false,
             auto_approve_most: None,
             methods: PaymentMethod::ALL.to_vec(),
             payer: None,
+        }
+    }
+}
+
+impl Settings {
+    /// When payouts are prepared, in words.
+    pub fn prepared(&self) -> String {
+        match (self.schedule, self.net_days) {
+            (Schedule::Monthly, 1) => "1 day after every month’s end, for that month".into(),
+            (Schedule::Monthly, days @ 2..) => format!("{days} days after every month’s end, for that month"),
+            (schedule, _) => schedule.label().into(),
+        }
+    }
+
+    /// Days from the schedule's own day to that of the payout. The first of a month is a day after the month before.
+    fn delay(&self) -> i64 {
+        (self.net_days - 1).max(0)
+    }
+
+    /// Whether a payout falls due on that day, counted from 1970.
+    fn is_due(&self, day: i64) -> bool {
+        self.schedule.is_due(day - self.delay())
+    }
+
+    /// The day on or before which a payout fell due last, not before there was this schedule.
+    pub fn last_due(&self, today: i64) -> Option<i64> {
+        (self.schedule_since.max(today - 31)..=today).rev().find(|day| self.is_due(*day))
+    }
+
+    /// The day after today on which a payout falls due next.
+    pub fn next_due(&self, today: i64) -> Option<i64> {
+        (today + 1..=today + 31).find(|day| self.is_due(*day))
+    }
+
+    /// Until when something must be payable to be in the payout that fell due on that day.
+    pub fn until(&self, due: i64, now: Time) -> Time {
+        match self.net_days {
+            0 => now,
+            _ => Time::from_ms(0).plus_days(due - self.delay()).plus_seconds(-1),
         }
     }
 }
@@ -67,7 +110,7 @@ pub fn differences(before: &Settings, after: &Settings, currency: Currency) -> V
         let methods: Vec<_> = settings.methods.iter().map(|method| method.label()).collect();
         [
             ("Minimum", amount(settings.minimum)),
-            ("Payouts", settings.schedule.label().to_owned()),
+            ("Payouts", settings.prepared()),
             ("Affiliates may ask", yes(settings.may_request)),
             ("Approve after the hold", yes(settings.auto_approve)),
             ("A person decides above", settings.auto_approve_most.map_or("no amount".into(), amount)),
@@ -81,6 +124,13 @@ pub fn differences(before: &Settings, after: &Settings, currency: Currency) -> V
         ]
     };
     Difference::between(words(before), words(after))
+}
+
+/// # Errors
+/// Anything but 0 to 90.
+pub fn net_days(text: &str) -> Result<i64, Issue> {
+    let days = text.trim().parse().ok().filter(|days| (0..=MAX_NET_DAYS).contains(days));
+    days.ok_or(Issue::new("must be 0 to 90 days"))
 }
 
 /// # Errors
@@ -102,8 +152,7 @@ impl Schedule {
         }
     }
 
-    /// Whether a payout falls due on that day, counted from 1970.
-    pub fn is_due(self, day: i64) -> bool {
+    fn is_due(self, day: i64) -> bool {
         // 1970-01-05 was a Monday.
         let (is_monday, week) = ((day - 4).rem_euclid(7) == 0, (day - 4).div_euclid(7));
         match self {
@@ -112,16 +161,6 @@ impl Schedule {
             Self::Fortnightly => is_monday && week.rem_euclid(2) == 0,
             Self::Monthly => Time::from_ms(0).plus_days(day).date().ends_with("-01"),
         }
-    }
-
-    /// The day on or before which a payout fell due last, not before `since`.
-    pub fn last_due(self, today: i64, since: i64) -> Option<i64> {
-        (since.max(today - 31)..=today).rev().find(|day| self.is_due(*day))
-    }
-
-    /// The day after today on which a payout falls due next.
-    pub fn next_due(self, today: i64) -> Option<i64> {
-        (today + 1..=today + 31).find(|day| self.is_due(*day))
     }
 }
 
@@ -138,11 +177,23 @@ mod tests {
         assert!(Schedule::Monthly.is_due(sunday) && !Schedule::Monthly.is_due(monday));
         let fortnights: Vec<_> = (0..4).filter(|week| Schedule::Fortnightly.is_due(monday + 7 * week)).collect();
         assert!(fortnights == [0, 2] || fortnights == [1, 3], "{fortnights:?}");
-        assert_eq!(Schedule::Monthly.last_due(monday, 0), Some(sunday));
-        assert_eq!(Schedule::Monthly.last_due(monday, monday), None);
-        assert_eq!(Schedule::Weekly.last_due(monday, 0), Some(monday));
-        assert_eq!(Schedule::Monthly.next_due(sunday), Some(day("2026-04-01")));
-        assert_eq!(Schedule::Weekly.next_due(monday), Some(monday + 7));
-        assert_eq!((Schedule::None.last_due(monday, 0), Schedule::None.next_due(monday)), (None, None));
+        let of =
+            |schedule, since, net_days| Settings { schedule, schedule_since: since, net_days, ..Settings::default() };
+        let monthly = of(Schedule::Monthly, 0, 0);
+        assert_eq!((monthly.last_due(monday), monthly.next_due(sunday)), (Some(sunday), Some(day("2026-04-01"))));
+        assert_eq!(of(Schedule::Monthly, monday, 0).last_due(monday), None);
+        let weekly = of(Schedule::Weekly, 0, 0);
+        assert_eq!((weekly.last_due(monday), weekly.next_due(monday)), (Some(monday), Some(monday + 7)));
+        let none = of(Schedule::None, 0, 0);
+        assert_eq!((none.last_due(monday), none.next_due(monday)), (None, None));
+        // Net-30: February's is paid on the 30th of March, and March's on the 30th of April.
+        let net = of(Schedule::Monthly, 0, 30);
+        assert_eq!(
+            (net.next_due(monday), net.next_due(day("2026-03-30"))),
+            (Some(day("2026-03-30")), Some(day("2026-04-30")))
+        );
+        let until = net.until(day("2026-04-30"), Time::parse_date("2026-05-02").unwrap());
+        assert_eq!(until.to_string(), "2026-03-31T23:59:59Z");
+        assert_eq!(net.prepared(), "30 days after every month’s end, for that month");
     }
 }

@@ -152,7 +152,7 @@ pub async fn index(me: Earner, account: SignedIn, State(app): State<App>) -> Res
         minimum: currency.of(minimum),
         paid_by: paid_by(&app, me.affiliate, &found)?,
         held_until: owed.payment_changed_at.map(held_until).filter(|until| *until > now),
-        next: settings.schedule.next_due(now.day()).map(|day| Time::from_ms(0).plus_days(day)),
+        next: settings.next_due(now.day()).map(|day| Time::from_ms(0).plus_days(day)),
         may_ask: settings.may_request && is_payable && !me.is_viewed,
         asked_at: owed.payout_requested_at,
         tax_note,

@@ -65,6 +65,8 @@ struct Index {
     payable_count: i64,
     /// What open payouts hold.
     on_its_way: Money,
+    /// The last day of what a prepared payout is for, where that is over.
+    prepared: Option<String>,
     /// How many affiliates ask to be paid.
     requests: i64,
     /// In which something was paid, newest first.
@@ -91,11 +93,26 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
     let total = payouts::count(&mut tx, program, None).await?;
     let (payable_count, payable) = payouts::payable(&mut tx, program, app.clock.now()).await?;
     let on_its_way = currency.of(payouts::open_sum(&mut tx, program).await?);
+    let has_net = payouts::settings(&mut tx, program).await?.net_days > 0;
+    let draft = rows.iter().map(|row: &Row| &row.run).find(|run| has_net && run.status == Status::Draft);
+    let prepared = draft.map(|run| run.until_at.date());
     let requests = payouts::requests(&mut tx, program).await?;
     let may_pay = me.grants.allow(Permission::Payouts);
     let years = if may_pay { super::years::years(&mut tx, program).await? } else { Vec::new() };
     let (slug, payable) = (me.program.slug.clone(), currency.of(payable));
-    Ok(Reply::page(Index { slug, rows, offset, total, payable, payable_count, on_its_way, requests, years, may_pay }))
+    Ok(Reply::page(Index {
+        slug,
+        rows,
+        offset,
+        total,
+        payable,
+        payable_count,
+        on_its_way,
+        prepared,
+        requests,
+        years,
+        may_pay,
+    }))
 }
 
 /// A line as its run shows it.
