@@ -194,12 +194,13 @@ async fn move_lines(
             if is_noted { Which::Noted(run) } else { Which::Run(run) }
         }
     };
+    // Last what others wait for: from then on the affiliates' clicks do.
     if decision == Decision::Pay {
-        payout_lines::pay_held(tx, which, act.now).await?;
         invoices::issue(tx, act, which, from).await?;
+        payout_lines::pay_held(tx, which, act.now).await?;
     } else {
-        payout_lines::release_held(tx, which, from, act.now).await?;
         invoices::take_back(tx, act, which, from).await?;
+        payout_lines::release_held(tx, which, from, act.now).await?;
     }
     payout_lines::set_status(tx, which, (from, wanted), reason, act.now).await?;
     Ok(moved)

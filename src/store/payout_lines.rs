@@ -253,19 +253,35 @@ pub async fn set_status(
     .map(drop)
 }
 
-/// Keeps others from moving what a run holds (or one of its lines, where one is named) until the transaction ends, in
-/// the order that everybody keeps to: commissions, then the totals of their affiliates, each by id.
+/// Keeps others from moving what a run holds (or one of its lines, where one is named) until the transaction ends. It
+/// comes first in the order that everybody keeps to; the totals come last, because the affiliates' clicks wait for them.
 pub async fn lock_held(tx: &mut Tx, payout: PayoutId, line: Option<PayoutLineId>) -> Result<(), Error> {
     let Tx::Postgres(pg) = tx else { return Ok(()) };
-    for sql in [
-        "SELECT COUNT(*) FROM (SELECT id FROM commissions WHERE payout_line_id IN
-           (SELECT id FROM payout_lines WHERE payout_id = $1 AND ($2 = 0 OR id = $2)) ORDER BY id FOR NO KEY UPDATE) held",
-        "SELECT COUNT(*) FROM (SELECT affiliate_id FROM affiliate_totals WHERE affiliate_id IN
-           (SELECT affiliate_id FROM payout_lines WHERE payout_id = $1 AND ($2 = 0 OR id = $2))
-         ORDER BY affiliate_id FOR NO KEY UPDATE) held",
-    ] {
-        sqlx::query(sql).bind(payout).bind(line.unwrap_or(Id::new(0))).execute(pg.raw()).await?;
+    let sql = "SELECT COUNT(*) FROM (SELECT id FROM commissions WHERE payout_line_id IN
+         (SELECT id FROM payout_lines WHERE payout_id = $1 AND ($2 = 0 OR id = $2)) ORDER BY id FOR NO KEY UPDATE) held";
+    sqlx::query(sql).bind(payout).bind(line.unwrap_or(Id::new(0))).execute(pg.raw()).await?;
+    Ok(())
+}
+
+/// The totals of the lines' affiliates, in the order of their ids, in which everybody else takes them too.
+async fn lock_totals(tx: &mut Tx, which: Which) -> Result<(), Error> {
+    macro_rules! totals_of {
+        ($lines:literal) => {
+            concat!(
+                "SELECT COUNT(*) FROM (SELECT affiliate_id FROM affiliate_totals WHERE affiliate_id IN
+                   (SELECT affiliate_id FROM payout_lines WHERE ",
+                $lines,
+                " = $1) ORDER BY affiliate_id FOR NO KEY UPDATE) held"
+            )
+        };
     }
+    let Tx::Postgres(pg) = tx else { return Ok(()) };
+    match which {
+        Which::Line(id) => sqlx::query(totals_of!("id")).bind(id),
+        Which::Run(id) | Which::Noted(id) => sqlx::query(totals_of!("payout_id")).bind(id),
+    }
+    .execute(pg.raw())
+    .await?;
     Ok(())
 }
 
@@ -315,6 +331,7 @@ pub async fn release_held(tx: &mut Tx, which: Which, from: LineStatus, now: Time
 
 /// The counters of what went from approved to paid, or (`by` −1) came back.
 async fn count_paid(tx: &mut Tx, which: Which, status: LineStatus, by: i64) -> Result<(), Error> {
+    lock_totals(tx, which).await?;
     of_lines!(
         tx,
         which,

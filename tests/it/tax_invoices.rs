@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::future::join;
 use offshoot::store::{Error, invoices};
 use serde_json::json;
+use sqlx::{Connection as _, PgConnection};
 
 use crate::{
     papers::{amount, bonus, earner, pay, printed, table},
@@ -250,6 +251,38 @@ async fn both_must_agree() {
     pay(&site, &id).await;
     assert_eq!(site.database.number("SELECT COUNT(*) FROM invoices").await, 0);
     assert_eq!(anna.get("/settings/self-billing").await.status, 200);
+}
+
+/// On PostgreSQL a payout's affiliates' clicks wait for the last of what marks it as paid, and not for all of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn clicks_are_counted_while_a_payout_is_marked_as_paid() {
+    let (site, _) = offering().await;
+    if site.database.is_sqlite() {
+        return;
+    }
+    let (anna, _) = agreed(&site, "anna", "US", &[]).await;
+    bonus(&site, &anna, 10, "The first, so that there is a series").await;
+    pay(&site, &anna).await;
+    bonus(&site, &anna, 10, "Another").await;
+    let made = site.api.post("/payouts", &json!({ "affiliateIds": [anna] })).await;
+    let run = made.data()["payout"]["id"].as_str().unwrap().to_owned();
+
+    let mut other = PgConnection::connect(&site.database.url).await.unwrap();
+    sqlx::raw_sql("BEGIN; SELECT 1 FROM invoice_series FOR UPDATE").execute(&mut other).await.unwrap();
+    let api = site.api.clone();
+    let paying =
+        tokio::spawn(async move { api.post(&format!("/payouts/{run}/status"), &json!({ "status": "paid" })).await });
+    let waiting =
+        "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while site.database.number(waiting).await == 0 {
+        assert!(!paying.is_finished(), "it did not wait");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    site.api.click("anna").await;
+    assert!(!paying.is_finished());
+    sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+    assert_eq!(paying.await.unwrap().status, 200);
+    site.check_ledger().await;
 }
 
 /// Lines paid and taken back at once through two servers, while others take numbers and give them back: the series has
