@@ -149,7 +149,9 @@ async fn move_back(
         totals::count_commission(tx, sale.affiliate_id, Status::Approved, 1, -amount).await?;
         return post(tx, act, sale, (refund, -amount), line.id).await;
     }
-    commissions::lower(tx, found.id, amount, act.now).await?;
+    if !commissions::lower(tx, found.id, found.status, amount, act.now).await? {
+        return Err(unknown());
+    }
     if found.status == Status::Rejected {
         return Ok(());
     }

@@ -288,8 +288,16 @@ pub async fn set_status(tx: &mut Tx, id: CommissionId, change: Move<'_>) -> Resu
     Ok(row.map(|(amount,)| amount))
 }
 
-/// Takes a refund's part off a commission that is locked, unpaid and in no payout (or, where negative, gives it back).
-pub async fn lower(tx: &mut Tx, id: CommissionId, by: i64, now: Time) -> Result<(), Error> {
-    execute!(tx, "UPDATE commissions SET amount_minor = amount_minor - $2, updated_at = $3 WHERE id = $1", id, by, now)
-        .map(drop)
+/// Takes a refund's part off an unpaid commission (or, where negative, gives it back), if it is still of that status
+/// and in no payout; whether it was.
+pub async fn lower(tx: &mut Tx, id: CommissionId, status: Status, by: i64, now: Time) -> Result<bool, Error> {
+    let lowered = execute!(
+        tx,
+        "UPDATE commissions SET amount_minor = amount_minor - $3, updated_at = $4 WHERE id = $1 AND status = $2 AND payout_line_id IS NULL",
+        id,
+        status,
+        by,
+        now
+    )?;
+    Ok(lowered == 1)
 }
