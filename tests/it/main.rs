@@ -28,6 +28,7 @@ mod failures;
 mod given_up;
 mod groups;
 mod idempotency;
+mod import_sales;
 mod imports;
 mod joining;
 mod joining_by_invitation;
