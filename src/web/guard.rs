@@ -1,29 +1,22 @@
 //! What every answer has in common: a request id, a time limit, a catch for panics, and the headers that
 //! keep a browser from being used against its user.
 
-use std::{
-    borrow::Cow,
-    convert::Infallible,
-    panic::AssertUnwindSafe,
-    pin::pin,
-    sync::{
-        Arc, LazyLock,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{borrow::Cow, panic::AssertUnwindSafe, pin::pin, sync::LazyLock, time::Duration};
 
 use axum::{
     body::Body,
-    extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use futures_util::FutureExt as _;
-use tokio::time::timeout;
+use tokio::{
+    select,
+    time::{Instant, sleep, timeout},
+};
 
-use super::{failure::Failure, input};
+use super::{failure::Failure, health, input};
 use crate::{
     app::App,
     domain::id::{Id, Kind},
@@ -31,8 +24,9 @@ use crate::{
 
 /// Every request is answered within 10 s of its body, whatever the database does.
 const REQUEST_TIME: Duration = Duration::from_secs(8);
-/// But for what moves thousands of rows in one transaction, which [`TakesTime`].
+/// But for what moves thousands of rows in one transaction while the database is well, which is asked once in a while.
 const LONG_TIME: Duration = Duration::from_mins(1);
+const PULSE: Duration = Duration::from_secs(1);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Names a request in its answer and in the log.
@@ -60,21 +54,12 @@ pub struct Room(pub usize);
 #[derive(Debug, Clone, Copy)]
 pub struct TooLarge;
 
-/// Of a handler whose work may be long: a payout's thousands of lines move together or not at all.
-pub struct TakesTime;
-
-#[derive(Clone, Default)]
-struct Patience(Arc<AtomicBool>);
-
-impl<S: Sync> FromRequestParts<S> for TakesTime {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        if let Some(Patience(is_needed)) = parts.extensions.get() {
-            is_needed.store(true, Ordering::Relaxed);
-        }
-        Ok(Self)
-    }
+/// Whether what is asked for moves a payout's thousands of lines, together or not at all. By the address, so that every
+/// other request, clicks among them, pays nothing for it.
+fn takes_time(request: &Request) -> bool {
+    let path = request.uri().path();
+    let is_of_all = ["/payouts", "/status", "/results"].iter().any(|end| path.ends_with(end));
+    *request.method() == Method::POST && is_of_all && path.contains("/payouts")
 }
 
 /// The request with its body read, so that the time to answer begins when it has arrived.
@@ -100,28 +85,47 @@ async fn arrived(request: Request) -> Result<Request, Failure> {
     Ok(Request::from_parts(parts, body))
 }
 
+/// What comes of the work in time: a minute where it may be long, as long as the database is well.
+async fn in_time<T, W>(work: impl Future<Output = T>, may_be_long: bool, is_well: impl Fn() -> W) -> Option<T>
+where
+    W: Future<Output = bool>,
+{
+    let mut work = pin!(work);
+    if let Ok(done) = timeout(REQUEST_TIME, &mut work).await {
+        return Some(done);
+    }
+    let until = Instant::now() + LONG_TIME.saturating_sub(REQUEST_TIME);
+    while may_be_long && Instant::now() < until {
+        let beat = async {
+            let is_well = matches!(timeout(PULSE, is_well()).await, Ok(true));
+            sleep(PULSE).await;
+            is_well
+        };
+        select! {
+            done = &mut work => return Some(done),
+            is_well = beat => if !is_well { break },
+        }
+    }
+    None
+}
+
 /// The answer, unless the body does not arrive or the handler takes too long or panics.
 ///
 /// # Errors
 /// As [`arrived`]; 500 after a panic, 503 when it took too long.
-pub async fn handle(request: Request, next: Next) -> Result<Response, Failure> {
-    let mut request = arrived(request).await?;
-    let patience = Patience::default();
-    request.extensions_mut().insert(patience.clone());
-    let mut answer = pin!(AssertUnwindSafe(next.run(request)).catch_unwind());
-    let mut answered = timeout(REQUEST_TIME, &mut answer).await;
-    if answered.is_err() && patience.0.load(Ordering::Relaxed) {
-        answered = timeout(LONG_TIME.saturating_sub(REQUEST_TIME), answer).await;
-    }
-    match answered {
-        Ok(Ok(response)) => Ok(response),
-        Ok(Err(panic)) => {
+pub async fn handle(app: &App, request: Request, next: Next) -> Result<Response, Failure> {
+    let request = arrived(request).await?;
+    let may_be_long = takes_time(&request);
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    match in_time(answer, may_be_long, || health::is_ready(app)).await {
+        Some(Ok(response)) => Ok(response),
+        Some(Err(panic)) => {
             let said =
                 panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
             tracing::error!(panic = said.unwrap_or("?"), "a handler panicked");
             Err(Failure::internal())
         }
-        Err(_) => Err(Failure::unavailable()),
+        None => Err(Failure::unavailable()),
     }
 }
 
@@ -194,7 +198,7 @@ pub fn same_site(app: &App, method: &Method, headers: &HeaderMap) -> Result<(), 
 /// For addresses outside both trees: plain answers with the same guards.
 pub async fn front(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = RequestId::new(&app);
-    let mut response = handle(request, next).await.unwrap_or_else(Failure::into_response);
+    let mut response = handle(&app, request, next).await.unwrap_or_else(Failure::into_response);
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         *response.body_mut() = Body::from(message(&failure, &id).into_owned());
         let plain = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -206,24 +210,41 @@ pub async fn front(State(app): State<App>, request: Request, next: Next) -> Resp
 
 #[cfg(test)]
 mod tests {
-    use axum::{Router, middleware, routing::get};
-    use tokio::time::sleep;
-    use tower::ServiceExt as _;
+    use std::future::{pending, ready};
 
     use super::*;
 
+    async fn worked(seconds: u64, may_be_long: bool, well_for: u64) -> (bool, u64) {
+        let since = Instant::now();
+        let is_well = || ready(since.elapsed() < Duration::from_secs(well_for));
+        let done = in_time(sleep(Duration::from_secs(seconds)), may_be_long, is_well).await;
+        (done.is_some(), since.elapsed().as_secs())
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn only_what_says_so_takes_longer() {
-        let long = |seconds| move |_: TakesTime| sleep(Duration::from_secs(seconds));
-        let app = Router::new()
-            .route("/short", get(|| sleep(Duration::from_secs(7))))
-            .route("/slow", get(|| sleep(Duration::from_secs(9))))
-            .route("/long", get(long(59)))
-            .route("/endless", get(long(61)))
-            .layer(middleware::from_fn(handle));
-        for (path, status) in [("/short", 200), ("/slow", 503), ("/long", 200), ("/endless", 503)] {
-            let request = Request::get(path).body(Body::empty()).unwrap();
-            assert_eq!(app.clone().oneshot(request).await.unwrap().status(), status, "{path}");
+    async fn long_work_goes_on_while_the_database_is_well() {
+        assert_eq!(worked(7, false, 99).await, (true, 7));
+        assert_eq!(worked(9, false, 99).await, (false, 8));
+        assert_eq!(worked(59, true, 99).await, (true, 59));
+        assert_eq!(worked(61, true, 99).await, (false, 60));
+        // A database that went before or since is no reason to wait.
+        assert_eq!(worked(59, true, 3).await, (false, 9));
+        assert_eq!(worked(59, true, 20).await, (false, 21));
+        let hangs = in_time(sleep(Duration::from_secs(59)), true, pending);
+        let since = Instant::now();
+        assert!(hangs.await.is_none() && since.elapsed().as_secs() <= 10);
+    }
+
+    #[test]
+    fn only_a_whole_payout_may_be_long() {
+        let asked = |method: Method, path: &str| {
+            takes_time(&Request::builder().method(method).uri(path).body(Body::empty()).unwrap())
+        };
+        for path in ["/payouts", "/payouts/pay_1/status", "/m/acme/payouts", "/m/acme/payouts/pay_1/results"] {
+            assert!(asked(Method::POST, path) && !asked(Method::GET, path), "{path}");
+        }
+        for path in ["/referrals/track", "/commissions/status", "/payouts/request", "/m/acme/payouts/new"] {
+            assert!(!asked(Method::POST, path), "{path}");
         }
     }
 }

@@ -94,7 +94,7 @@ pub async fn front(State(app): State<App>, session: Session, mut request: Reques
         request.extensions_mut().insert(guard::Room(upload::LIMIT));
     }
     let response = match admitted {
-        Ok(_) => guard::handle(request, next).await,
+        Ok(_) => guard::handle(&app, request, next).await,
         Err(failure) => Err(failure),
     };
     let response = response.unwrap_or_else(Failure::into_response);

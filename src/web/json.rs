@@ -28,7 +28,7 @@ pub async fn front(State(app): State<App>, mut request: Request, next: Next) -> 
     let admitted = admit(&app, &mut request, &mut allowance).await;
     let admitted = if is_open && allowance.is_none() { Ok(()) } else { admitted };
     let response = match admitted {
-        Ok(()) => guard::handle(request, next).await,
+        Ok(()) => guard::handle(&app, request, next).await,
         Err(failure) => Err(failure),
     };
     let response = response.map_or_else(|failure| error(&failure, &id), |response| represent(response, &id));

@@ -8,7 +8,6 @@ use super::{
     body::{Fields, Node, Value},
     caller::{Pays, Reads},
     failure::{self, Failure},
-    guard::TakesTime,
     input::{FromFields, Input, PathId, Query, path_parameter},
     once,
     reply::Reply,
@@ -277,13 +276,7 @@ pub struct PreviewLine {
         (status = 201, description = "The payout", body = super::openapi::Envelope<Show>),
         (status = 200, description = "What the payout would be (`dryRun=true`)", body = super::openapi::Envelope<Preview>),
         super::openapi::Errors))]
-pub async fn create(
-    me: Pays,
-    _: TakesTime,
-    State(app): State<App>,
-    query: Query,
-    input: Input<New>,
-) -> Result<Reply, Failure> {
+pub async fn create(me: Pays, State(app): State<App>, query: Query, input: Input<New>) -> Result<Reply, Failure> {
     let (act, New { until: day, method, only }) = (me.act(&app), input.value);
     let until = until(day, act.now).map_err(|issue| Failure::field("until", issue.0))?;
     let choice = Choice { until, method, only, without: Vec::new() };
@@ -354,7 +347,6 @@ impl FromFields for NewStatus {
     responses((status = 200, description = "The payout as it is now", body = super::openapi::Envelope<Show>), super::openapi::Errors))]
 pub async fn decide(
     me: Pays,
-    _: TakesTime,
     State(app): State<App>,
     PathId(id): PathId<id::Payout>,
     input: Input<NewStatus>,

@@ -33,7 +33,6 @@ use crate::{
         failure::Failure,
         filters,
         form::Form,
-        guard::TakesTime,
         input::{PathId, Query, path_parameter},
         reply::Reply,
         shell::Notice,
@@ -218,7 +217,6 @@ impl FromRequestParts<App> for PathFormat {
 /// `POST /m/{program}/payouts/{id}/results`: what the bank or the provider says came of it.
 pub async fn results(
     me: Pays,
-    _: TakesTime,
     State(app): State<App>,
     PathId(id): PathId<id::Payout>,
     Large(upload): Large,

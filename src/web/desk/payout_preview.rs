@@ -20,7 +20,6 @@ use crate::{
         failure::Failure,
         filters,
         form::Form,
-        guard::TakesTime,
         input::Query,
         payouts::until,
         reply::Reply,
@@ -217,13 +216,7 @@ async fn asked(app: &App, me: &Caller, wanted: Wanted, token: String, has_change
 }
 
 /// `POST /m/{program}/payouts`
-pub async fn create(
-    me: Pays,
-    _: Confirmed,
-    _: TakesTime,
-    State(app): State<App>,
-    mut form: Form,
-) -> Result<Reply, Failure> {
+pub async fn create(me: Pays, _: Confirmed, State(app): State<App>, mut form: Form) -> Result<Reply, Failure> {
     let get = |name: &str| form.get(name).to_owned();
     let wanted = Wanted::of(get, form.all("without").map(str::to_owned).collect());
     let number = |text: &str| text.parse::<i64>().map_err(|_| Issue::new("must be a number"));

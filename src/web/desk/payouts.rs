@@ -33,7 +33,6 @@ use crate::{
         failure::Failure,
         filters,
         form::Form,
-        guard::TakesTime,
         input::{PathId, Query},
         paper,
         payouts::PathLine,
@@ -254,7 +253,6 @@ fn seen(form: &mut Form) -> Option<Seen> {
 /// not taken back.
 pub async fn decide(
     me: Pays,
-    _: TakesTime,
     State(app): State<App>,
     PathId(id): PathId<id::Payout>,
     mut form: Form,
