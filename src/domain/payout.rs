@@ -4,7 +4,7 @@ mod settings;
 
 use std::fmt;
 
-pub use settings::{Payer, Schedule, Settings, differences, hold_days, net_days};
+pub use settings::{Due, Payer, Schedule, Settings, differences, hold_days, net_days};
 
 use super::{
     affiliate::{PaymentMethod, words},

@@ -14,7 +14,7 @@ use crate::{
         email::Email,
         id::{CommissionId, Id, PayoutId},
         message::Kind,
-        payout::{self, Settings},
+        payout::{self, Due, Settings},
         time::Time,
     },
     store::{
@@ -38,9 +38,8 @@ pub async fn keep(app: &App, now: Time) -> Result<(), store::Error> {
         if settings.auto_approve {
             approve(app, &act, &settings).await?;
         }
-        if let Some(day) = settings.last_due(now.day()) {
-            let until = settings.until(day, now);
-            app.db.write(move |tx| Box::pin(async move { prepare(tx, &act, day, until).await })).await?;
+        if let Some(due) = settings.last_due(now.day()) {
+            app.db.write(move |tx| Box::pin(async move { prepare(tx, &act, due).await })).await?;
         }
     }
     Ok(())
@@ -76,10 +75,10 @@ async fn approve_some(
     Ok(due.last().copied())
 }
 
-/// Prepares the payout that fell due on that day, once, if anybody can be paid, and tells those who pay.
-async fn prepare(tx: &mut Tx, act: &Act, day: i64, until: Time) -> Result<(), store::Error> {
-    let program = act.program.id;
-    let token = format!("schedule:{day}");
+/// Prepares the payout that fell due, once, if anybody can be paid, and tells those who pay.
+async fn prepare(tx: &mut Tx, act: &Act, due: Due) -> Result<(), store::Error> {
+    let (program, until) = (act.program.id, due.until.unwrap_or(act.now));
+    let token = format!("schedule:{}", due.on.day());
     if payouts::by_token(tx, program, &token).await?.is_some() {
         return Ok(());
     }

@@ -24,7 +24,7 @@ use crate::{
     domain::{
         affiliate::{Status, own_since, rate_at},
         money::{Currency, Money},
-        payout::LineStatus,
+        payout::{Due, LineStatus},
         period::Period,
         rules,
         time::Time,
@@ -52,7 +52,7 @@ struct Home {
     on_hold: Money,
     in_payout: Money,
     /// When the next payout falls due.
-    next: Option<Time>,
+    next: Option<Due>,
     pending: Money,
     paid: Money,
     found: Standing,
@@ -181,7 +181,7 @@ pub async fn show(me: Earner, account: SignedIn, State(app): State<App>, query: 
         approved: currency.of(found.approved_minor),
         on_hold: currency.of(balance.approved_minor - balance.payable_minor - balance.in_payout_minor),
         in_payout: currency.of(balance.in_payout_minor),
-        next: settings.next_due(today).map(|day| Time::from_ms(0).plus_days(day)),
+        next: settings.next_due(today),
         pending: currency.of(found.pending_minor),
         paid: currency.of(found.paid_minor),
         paid_by: paid_by(&app, me.affiliate, &found)?,

@@ -260,7 +260,11 @@ async fn a_month_is_paid_some_days_after_its_end() {
             let bonus = json!({ "amount": 7, "reason": "In April" });
             assert_eq!(site.api.post(&format!("/affiliates/{id}/adjustments"), &bonus).await.status, 201);
             let anna = signed_in(&site, "anna@example.com").await;
-            assert!(anna.get("/payouts").await.text.contains("2026-04-30T00:00:00Z"));
+            for path in ["/payouts", "/home"] {
+                let page = anna.get(path).await;
+                assert!(page.text.contains("2026-04-30T00:00:00Z"), "{}", page.text);
+                assert!(page.text.contains("for what could be paid by 31 Mar 2026"), "{}", page.text);
+            }
         }
         assert!(days < 70, "never prepared");
     }

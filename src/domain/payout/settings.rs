@@ -63,42 +63,47 @@ impl Default for Settings {
     }
 }
 
+/// A payout of the schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// Its day's beginning, UTC.
+    pub on: Time,
+    /// It is for what was payable by then; without one, for everything at its moment.
+    pub until: Option<Time>,
+}
+
 impl Settings {
+    /// The days after a month's end, where payouts are of a month.
+    fn net(&self) -> Option<i64> {
+        Some(self.net_days).filter(|days| *days > 0 && self.schedule == Schedule::Monthly)
+    }
+
     /// When payouts are prepared, in words.
     pub fn prepared(&self) -> String {
-        match (self.schedule, self.net_days) {
-            (Schedule::Monthly, 1) => "1 day after every month’s end, for that month".into(),
-            (Schedule::Monthly, days @ 2..) => format!("{days} days after every month’s end, for that month"),
-            (schedule, _) => schedule.label().into(),
+        match self.net() {
+            None => self.schedule.label().into(),
+            Some(1) => "1 day after every month’s end, for that month".into(),
+            Some(days) => format!("{days} days after every month’s end, for that month"),
         }
     }
 
-    /// Days from the schedule's own day to that of the payout. The first of a month is a day after the month before.
-    fn delay(&self) -> i64 {
-        (self.net_days - 1).max(0)
+    /// The payout that falls due on that day, if one does.
+    fn due(&self, day: i64) -> Option<Due> {
+        // The first of a month is one day after the month before.
+        let first = day - self.net().map_or(0, |days| days - 1);
+        let start = |day| Time::from_ms(0).plus_days(day);
+        let until = self.net().map(|_| start(first).plus_seconds(-1));
+        self.schedule.is_due(first).then_some(Due { on: start(day), until })
     }
 
-    /// Whether a payout falls due on that day, counted from 1970.
-    fn is_due(&self, day: i64) -> bool {
-        self.schedule.is_due(day - self.delay())
+    /// What fell due last, today or before, but not before there was this schedule.
+    pub fn last_due(&self, today: i64) -> Option<Due> {
+        (self.schedule_since.max(today - 31)..=today).rev().find_map(|day| self.due(day))
     }
 
-    /// The day on or before which a payout fell due last, not before there was this schedule.
-    pub fn last_due(&self, today: i64) -> Option<i64> {
-        (self.schedule_since.max(today - 31)..=today).rev().find(|day| self.is_due(*day))
-    }
-
-    /// The day after today on which a payout falls due next.
-    pub fn next_due(&self, today: i64) -> Option<i64> {
-        (today + 1..=today + 31).find(|day| self.is_due(*day))
-    }
-
-    /// Until when something must be payable to be in the payout that fell due on that day.
-    pub fn until(&self, due: i64, now: Time) -> Time {
-        match self.net_days {
-            0 => now,
-            _ => Time::from_ms(0).plus_days(due - self.delay()).plus_seconds(-1),
-        }
+    /// What falls due next after today.
+    pub fn next_due(&self, today: i64) -> Option<Due> {
+        (today + 1..=today + 31).find_map(|day| self.due(day))
     }
 }
 
@@ -179,21 +184,27 @@ mod tests {
         assert!(fortnights == [0, 2] || fortnights == [1, 3], "{fortnights:?}");
         let of =
             |schedule, since, net_days| Settings { schedule, schedule_since: since, net_days, ..Settings::default() };
+        let (last, next) = (
+            |settings: &Settings, today| settings.last_due(today).map(|due| due.on.day()),
+            |settings: &Settings, today| settings.next_due(today).map(|due| due.on.day()),
+        );
         let monthly = of(Schedule::Monthly, 0, 0);
-        assert_eq!((monthly.last_due(monday), monthly.next_due(sunday)), (Some(sunday), Some(day("2026-04-01"))));
-        assert_eq!(of(Schedule::Monthly, monday, 0).last_due(monday), None);
+        assert_eq!((last(&monthly, monday), next(&monthly, sunday)), (Some(sunday), Some(day("2026-04-01"))));
+        assert_eq!(last(&of(Schedule::Monthly, monday, 0), monday), None);
+        assert!(monthly.next_due(sunday).is_some_and(|due| due.until.is_none()));
         let weekly = of(Schedule::Weekly, 0, 0);
-        assert_eq!((weekly.last_due(monday), weekly.next_due(monday)), (Some(monday), Some(monday + 7)));
+        assert_eq!((last(&weekly, monday), next(&weekly, monday)), (Some(monday), Some(monday + 7)));
         let none = of(Schedule::None, 0, 0);
         assert_eq!((none.last_due(monday), none.next_due(monday)), (None, None));
         // Net-30: February's is paid on the 30th of March, and March's on the 30th of April.
-        let net = of(Schedule::Monthly, 0, 30);
-        assert_eq!(
-            (net.next_due(monday), net.next_due(day("2026-03-30"))),
-            (Some(day("2026-03-30")), Some(day("2026-04-30")))
-        );
-        let until = net.until(day("2026-04-30"), Time::parse_date("2026-05-02").unwrap());
-        assert_eq!(until.to_string(), "2026-03-31T23:59:59Z");
-        assert_eq!(net.prepared(), "30 days after every month’s end, for that month");
+        let later = of(Schedule::Monthly, 0, 30);
+        assert_eq!(next(&later, monday), Some(day("2026-03-30")));
+        let due = later.next_due(day("2026-03-30")).unwrap();
+        let until = due.until.map(|until| until.to_string());
+        assert_eq!((due.on.day(), until.as_deref()), (day("2026-04-30"), Some("2026-03-31T23:59:59Z")));
+        assert_eq!(later.prepared(), "30 days after every month’s end, for that month");
+        // Of other schedules it means nothing.
+        let weekly = of(Schedule::Weekly, 0, 30);
+        assert_eq!((next(&weekly, sunday), weekly.prepared().as_str()), (Some(monday), "Every Monday"));
     }
 }

@@ -92,9 +92,8 @@ pub async fn index(me: Reads, State(app): State<App>, query: Query) -> Result<Re
     let total = payouts::count(&mut tx, program, None).await?;
     let (payable_count, payable) = payouts::payable(&mut tx, program, app.clock.now()).await?;
     let on_its_way = currency.of(payouts::open_sum(&mut tx, program).await?);
-    let has_net = payouts::settings(&mut tx, program).await?.net_days > 0;
-    let draft = rows.iter().map(|row: &Row| &row.run).find(|run| has_net && run.status == Status::Draft);
-    let prepared = draft.map(|run| run.until_at.date());
+    let drafts = rows.iter().map(|row: &Row| &row.run).filter(|run| run.status == Status::Draft);
+    let prepared = drafts.filter(|run| run.until_at < run.created_at).map(|run| run.until_at.date()).next();
     let requests = payouts::requests(&mut tx, program).await?;
     let may_pay = me.grants.allow(Permission::Payouts);
     let years = if may_pay { super::years::years(&mut tx, program).await? } else { Vec::new() };
