@@ -35,7 +35,7 @@ use crate::{
         Tx,
         accounts::{self, Account},
         affiliates::{self, Summary},
-        announcements, audit, claims, commissions,
+        announcements, audit, claims, commissions, invoices,
         mail_preferences::{self, Recipient},
         mail_texts,
         mails::Mail,
@@ -288,6 +288,7 @@ impl<'a> Composing<'a> {
             amount: self.program()?.currency.coded(line.amount_minor),
             way: line.method.in_a_sentence(),
             commissions: line.commission_count,
+            invoice: self.paper_of(tx, &line, false).await?,
         };
         Ok(message.write()?)
     }
@@ -300,8 +301,16 @@ impl<'a> Composing<'a> {
             amount: self.program()?.currency.coded(line.amount_minor),
             way: line.method.in_a_sentence(),
             reason: line.reason.as_deref().and_then(Words::new),
+            credit_note: self.paper_of(tx, &line, true).await?,
         };
         Ok(message.write()?)
+    }
+
+    /// The number of the invoice that was written for the payment, or of the credit note.
+    async fn paper_of(&self, tx: &mut Tx, line: &payout_lines::Line, is_credit: bool) -> Result<Option<Line>, Stop> {
+        let papers = invoices::of_line(tx, line.id).await?;
+        let paper = papers.iter().rfind(|paper| paper.corrects_id.is_some() == is_credit);
+        Ok(paper.map(|paper| Line::new(&paper.label)))
     }
 
     /// The cause is the notice of an announcement.

@@ -111,14 +111,14 @@ messages! {
         settings: Url,
     }
     PayoutPaid("mail/payout_paid.subject", "mail/payout_paid.txt", "mail/payout_paid.html") {
-        payout: Url, amount: Coded, way: &'static str, commissions: i64,
+        payout: Url, amount: Coded, way: &'static str, commissions: i64, invoice: Option<Line>,
     }
     /// For those who pay.
     PayoutDue("mail/payout_due.subject", "mail/payout_due.txt", "mail/payout_due.html") {
         payouts: Url, amount: Coded,
     }
     PayoutFailed("mail/payout_failed.subject", "mail/payout_failed.txt", "mail/payout_failed.html") {
-        settings: Url, amount: Coded, way: &'static str, reason: Option<Words>,
+        settings: Url, amount: Coded, way: &'static str, reason: Option<Words>, credit_note: Option<Line>,
     }
     TwoStepChanged("mail/two_step_changed.subject", "mail/two_step_changed.txt", "mail/two_step_changed.html") {
         is_on: bool, account: Url,

@@ -82,11 +82,11 @@ pub fn write(
         }
         Kind::PayoutPaid => {
             let (payout, way) = (at("payouts")?, PaymentMethod::Paypal.in_a_sentence());
-            PayoutPaid { shell, payout, amount: amount(120), way, commissions: 6 }.write()
+            PayoutPaid { shell, payout, amount: amount(120), way, commissions: 6, invoice: None }.write()
         }
         Kind::PayoutFailed => {
             let (settings, way) = (at("settings")?, PaymentMethod::Paypal.in_a_sentence());
-            PayoutFailed { shell, settings, amount: amount(120), way, reason: reason() }.write()
+            PayoutFailed { shell, settings, amount: amount(120), way, reason: reason(), credit_note: None }.write()
         }
         _ => ApplicationReceived { shell }.write(),
     };

@@ -12,7 +12,8 @@ use crate::{
     races::at_once,
     support::{
         Api, Site,
-        browser::{Browser, account, signed_in, texts},
+        browser::{Browser, PASSWORD, account, signed_in, texts},
+        post::{MARA, Post},
     },
 };
 
@@ -163,6 +164,38 @@ async fn each_payment_makes_an_invoice_and_what_comes_back_a_credit_note() {
     assert_eq!(of(&ben), ["IE", "", "•••• 35OA", ""]);
     assert_eq!(of(&dan), ["", "", "", ""]);
     site.check_ledger().await;
+}
+
+/// Whoever gets an invoice in their name is told of it with the payment, and of its end with the payment's.
+#[tokio::test]
+async fn the_mails_about_a_payment_name_its_invoice() {
+    let post = Post::start().await;
+    let mara = Browser::at(post.site.address);
+    mara.sign_in(MARA, PASSWORD).await;
+    saved(&mara, "/m/acme/settings/tax", &BUSINESS).await;
+    let (anna, _) = agreed(&post.site, "anna", "US", &[]).await;
+    let ben = earner(&post.site, "ben").await;
+    let told = async |to: &str, subject: &str| {
+        post.work().await;
+        let all = post.server.taken();
+        let mut texts =
+            all.iter().filter(|mail| mail.header("To").contains(to) && mail.header("Subject").contains(subject));
+        let mail = texts.next().unwrap_or_else(|| panic!("{subject} to {to}"));
+        (mail.text(), mail.html())
+    };
+    for id in [&anna, &ben] {
+        bonus(&post.site, id, 100, "A bonus").await;
+    }
+    let (paid, _) = (pay(&post.site, &anna).await, pay(&post.site, &ben).await);
+    let (text, html) = told("anna@", "on its way").await;
+    let said = "written in your name as agreed, is there too. If something in it is wrong, please tell acme before";
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains(&format!("Invoice SB-1, {said}")), "{text}");
+    assert!(html.contains("SB-1"), "{html}");
+    assert!(!told("ben@", "on its way").await.0.contains("nvoice"), "ben did not agree");
+    failed(&post.site, &paid).await;
+    let (text, html) = told("anna@", "could not be paid").await;
+    assert!(text.contains("Credit note SB-2 takes back the invoice") && html.contains("SB-2"), "{text}");
 }
 
 /// The state wants its VAT in its own money: without a rate of these days nothing is paid, and nothing is lost.
