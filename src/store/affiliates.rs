@@ -126,7 +126,7 @@ pub async fn page(
 }
 
 pub async fn summary(tx: &mut Tx, program: ProgramId, id: AffiliateId) -> Result<Option<Summary>, Error> {
-    fetch_optional!(Summary, tx, summary!("", "WHERE a.id = $1 AND a.program_id = $2"), id, program)
+    fetch_optional!(Summary, tx, summary!("", "WHERE a.id = $1 AND +a.program_id = $2"), id, program)
 }
 
 pub async fn details(tx: &mut Tx, program: ProgramId, id: AffiliateId) -> Result<Option<Details>, Error> {
@@ -135,7 +135,7 @@ pub async fn details(tx: &mut Tx, program: ProgramId, id: AffiliateId) -> Result
         tx,
         "SELECT c.code AS referral_code, a.payment_method, a.payment_details AS sealed_details, a.custom_fields, a.minimum_minor
          FROM affiliates a JOIN codes c ON c.affiliate_id = a.id AND c.is_current
-         WHERE a.id = $1 AND a.program_id = $2",
+         WHERE a.id = $1 AND +a.program_id = $2",
         id,
         program
     )
@@ -166,7 +166,7 @@ pub async fn lock(tx: &mut Tx, program: ProgramId, id: AffiliateId) -> Result<Op
     fetch_optional!(
         Editable,
         tx,
-        "UPDATE affiliates SET updated_at = updated_at WHERE id = $1 AND program_id = $2
+        "UPDATE affiliates SET updated_at = updated_at WHERE id = $1 AND +program_id = $2
          RETURNING name, email, email_key, status, payment_method, payment_details AS sealed_details, custom_fields, blocked_as, status_reason, minimum_minor",
         id,
         program
@@ -303,7 +303,7 @@ pub async fn stand(tx: &mut Tx, program: ProgramId, id: AffiliateId) -> Result<O
         "SELECT a.status, a.blocked_as, a.status_reason, a.applied_at, a.account_id,
                 EXISTS (SELECT i.id FROM invitations i WHERE i.affiliate_id = a.id AND i.accepted_at IS NULL
                         AND i.withdrawn_at IS NULL) AS is_invited
-         FROM affiliates a WHERE a.id = $1 AND a.program_id = $2",
+         FROM affiliates a WHERE a.id = $1 AND +a.program_id = $2",
         id,
         program
     )

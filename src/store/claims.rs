@@ -66,7 +66,7 @@ macro_rules! claim {
 }
 
 pub async fn by_id(tx: &mut Tx, program: ProgramId, id: ClaimId) -> Result<Option<Claim>, Error> {
-    fetch_optional!(Claim, tx, claim!("WHERE c.id = $1 AND c.program_id = $2"), id, program)
+    fetch_optional!(Claim, tx, claim!("WHERE c.id = $1 AND +c.program_id = $2"), id, program)
 }
 
 /// An affiliate's claims, newest first.
@@ -145,7 +145,7 @@ pub async fn answer(
 ) -> Result<bool, Error> {
     let answered = execute!(
         tx,
-        "UPDATE claims SET status = $3, answer = $4, answered_at = $5 WHERE id = $1 AND program_id = $2 AND status = 'open'",
+        "UPDATE claims SET status = $3, answer = $4, answered_at = $5 WHERE id = $1 AND +program_id = $2 AND status = 'open'",
         id,
         program,
         status,

@@ -115,7 +115,7 @@ pub async fn affiliate(tx: &mut Tx, program: ProgramId, click: ClickId) -> Resul
         (AffiliateId,),
         tx,
         "SELECT c.affiliate_id FROM clicks c JOIN affiliates a ON a.id = c.affiliate_id
-         WHERE c.id = $1 AND a.program_id = $2",
+         WHERE c.id = $1 AND +a.program_id = $2",
         click,
         program
     )?;
@@ -145,7 +145,7 @@ pub async fn seen(tx: &mut Tx, program: ProgramId, click: ClickId, with_source: 
         "SELECT c.affiliate_id, c.ip_hash, k.link_id, l.text AS landing, s.text AS source
          FROM clicks c JOIN affiliates a ON a.id = c.affiliate_id LEFT JOIN texts l ON l.id = c.landing_id
            LEFT JOIN link_clicks k ON k.click_id = c.id LEFT JOIN texts s ON s.id = CASE WHEN $3 THEN c.source_id END
-         WHERE c.id = $1 AND a.program_id = $2",
+         WHERE c.id = $1 AND +a.program_id = $2",
         click,
         program,
         with_source

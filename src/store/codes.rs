@@ -105,7 +105,7 @@ pub async fn named_by_id(tx: &mut Tx, program: ProgramId, affiliate: AffiliateId
         tx,
         "SELECT a.id, a.status, c.code, a.group_id, a.has_own_rate, a.email, a.payment_details AS sealed_details, o.email AS account_email, o.ip_hash
          FROM affiliates a JOIN codes c ON c.affiliate_id = a.id AND c.is_current LEFT JOIN accounts o ON o.id = a.account_id
-         WHERE a.id = $2 AND a.program_id = $1",
+         WHERE a.id = $2 AND +a.program_id = $1",
         program,
         affiliate
     )?;

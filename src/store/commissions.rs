@@ -97,7 +97,7 @@ macro_rules! commission {
 }
 
 pub async fn by_id(tx: &mut Tx, program: ProgramId, id: CommissionId) -> Result<Option<Commission>, Error> {
-    fetch_optional!(Commission, tx, commission!("WHERE c.id = $1 AND c.program_id = $2"), id, program)
+    fetch_optional!(Commission, tx, commission!("WHERE c.id = $1 AND +c.program_id = $2"), id, program)
 }
 
 /// The commission that a sale earned, as opposed to the lines that took some of it back.
@@ -105,7 +105,7 @@ pub async fn of_sale(tx: &mut Tx, program: ProgramId, sale: ConversionId) -> Res
     fetch_optional!(
         Commission,
         tx,
-        commission!("WHERE c.conversion_id = $1 AND c.program_id = $2 AND c.kind = 'sale'"),
+        commission!("WHERE c.conversion_id = $1 AND +c.program_id = $2 AND c.kind = 'sale'"),
         sale,
         program
     )

@@ -81,14 +81,14 @@ pub async fn by_order(tx: &mut Tx, program: ProgramId, order: &str) -> Result<Op
 }
 
 pub async fn by_id(tx: &mut Tx, program: ProgramId, id: ConversionId) -> Result<Option<Conversion>, Error> {
-    fetch_optional!(Conversion, tx, conversion!("WHERE id = $1 AND program_id = $2"), id, program)
+    fetch_optional!(Conversion, tx, conversion!("WHERE id = $1 AND +program_id = $2"), id, program)
 }
 
 /// As [`by_id`], and keeps others from refunding it until the transaction ends.
 pub async fn lock(tx: &mut Tx, program: ProgramId, id: ConversionId) -> Result<Option<Conversion>, Error> {
     let locked = execute!(
         tx,
-        "UPDATE conversions SET refunded_minor = refunded_minor WHERE id = $1 AND program_id = $2",
+        "UPDATE conversions SET refunded_minor = refunded_minor WHERE id = $1 AND +program_id = $2",
         id,
         program
     )?;

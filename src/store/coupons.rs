@@ -47,7 +47,7 @@ pub async fn create(
 }
 
 pub async fn by_id(tx: &mut Tx, program: ProgramId, id: CouponId) -> Result<Option<Coupon>, Error> {
-    fetch_optional!(Coupon, tx, coupon!("WHERE id = $1 AND program_id = $2"), id, program)
+    fetch_optional!(Coupon, tx, coupon!("WHERE id = $1 AND +program_id = $2"), id, program)
 }
 
 pub async fn by_code(tx: &mut Tx, program: ProgramId, code: &Code) -> Result<Option<Coupon>, Error> {

@@ -112,7 +112,7 @@ pub async fn page(tx: &mut Tx, program: ProgramId, limit: i64) -> Result<Vec<Bat
 }
 
 pub async fn by_id(tx: &mut Tx, program: ProgramId, id: BatchId) -> Result<Option<Batch>, Error> {
-    fetch_optional!(Batch, tx, batch!("WHERE b.id = $1 AND b.program_id = $2"), id, program)
+    fetch_optional!(Batch, tx, batch!("WHERE b.id = $1 AND +b.program_id = $2"), id, program)
 }
 
 /// Marks the batch as taken back; `false` where it was before.

@@ -39,7 +39,7 @@ pub async fn standing(tx: &mut Tx, program: ProgramId, affiliate: AffiliateId) -
                 t.pending_count, t.approved_count, t.paid_count, t.pending_minor, t.approved_minor, t.paid_minor
          FROM affiliates a JOIN affiliate_totals t ON t.affiliate_id = a.id
          JOIN codes c ON c.affiliate_id = a.id AND c.is_current
-         WHERE a.id = $1 AND a.program_id = $2",
+         WHERE a.id = $1 AND +a.program_id = $2",
         affiliate,
         program
     )
@@ -65,7 +65,7 @@ pub async fn addressee(tx: &mut Tx, program: ProgramId, affiliate: AffiliateId) 
         "SELECT a.name, a.email, c.code, a.created_at, p.number_style, p.time_zone
          FROM affiliates a JOIN codes c ON c.affiliate_id = a.id AND c.is_current
          LEFT JOIN accounts p ON p.id = a.account_id
-         WHERE a.id = $1 AND a.program_id = $2",
+         WHERE a.id = $1 AND +a.program_id = $2",
         affiliate,
         program
     )

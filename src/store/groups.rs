@@ -37,7 +37,7 @@ pub async fn lock(tx: &mut Tx, program: ProgramId, id: GroupId) -> Result<Option
     fetch_optional!(
         Group,
         tx,
-        "UPDATE affiliate_groups SET members = members WHERE id = $1 AND program_id = $2
+        "UPDATE affiliate_groups SET members = members WHERE id = $1 AND +program_id = $2
          RETURNING id, name, members, hold_days, minimum_minor, archived_at",
         id,
         program
@@ -77,7 +77,7 @@ pub async fn update(tx: &mut Tx, group: &Group) -> Result<(), Error> {
 }
 
 pub async fn by_id(tx: &mut Tx, program: ProgramId, id: GroupId) -> Result<Option<Group>, Error> {
-    fetch_optional!(Group, tx, group!("WHERE id = $1 AND program_id = $2"), id, program)
+    fetch_optional!(Group, tx, group!("WHERE id = $1 AND +program_id = $2"), id, program)
 }
 
 /// The days of hold of the group's own.

@@ -87,7 +87,7 @@ pub async fn lock(tx: &mut Tx, program: ProgramId, id: AffiliateInvitationId) ->
         Invitation,
         tx,
         "UPDATE invitations SET sent_at = sent_at
-         WHERE id = $1 AND program_id = $2 AND accepted_at IS NULL AND withdrawn_at IS NULL
+         WHERE id = $1 AND +program_id = $2 AND accepted_at IS NULL AND withdrawn_at IS NULL
          RETURNING id, email, name, affiliate_id, link_id, sent_at, expires_at",
         id,
         program

@@ -139,7 +139,7 @@ macro_rules! invoice {
 }
 
 pub async fn by_id(tx: &mut Tx, program: ProgramId, id: InvoiceId) -> Result<Option<Invoice>, Error> {
-    fetch_optional!(Invoice, tx, invoice!("WHERE i.id = $1 AND i.program_id = $2"), id, program)
+    fetch_optional!(Invoice, tx, invoice!("WHERE i.id = $1 AND +i.program_id = $2"), id, program)
 }
 
 /// A page of a program's, the highest number first.

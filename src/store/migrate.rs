@@ -47,6 +47,7 @@ pub const ALL: &[Migration] = migrations![
     21 "0021_stayed_paid",
     22 "0022_vat_currency",
     23 "0023_net_days",
+    24 "0024_lookups",
 ];
 
 row! {

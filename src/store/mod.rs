@@ -4,6 +4,9 @@
 //! [`Db`] is SQLite (rusqlite: one writing thread, reads in place) or PostgreSQL (sqlx). A store function
 //! takes `&mut Tx` and awaits: on PostgreSQL that is the network, on SQLite it never waits at all, which
 //! is what lets the writing thread run many callers' transactions under one disk flush (see `sqlite`).
+//!
+//! `+program_id` beside a key keeps both engines from looking for one row among all of the program's: to PostgreSQL,
+//! before it has statistics, an index that begins with the program looks as good as the key.
 
 pub mod accounts;
 pub mod affiliates;

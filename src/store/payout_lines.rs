@@ -168,7 +168,7 @@ pub async fn page(tx: &mut Tx, payout: PayoutId, limit: i64, offset: i64) -> Res
 }
 
 pub async fn by_id(tx: &mut Tx, program: ProgramId, id: PayoutLineId) -> Result<Option<Line>, Error> {
-    fetch_optional!(Line, tx, line!("WHERE l.id = $1 AND l.program_id = $2"), id, program)
+    fetch_optional!(Line, tx, line!("WHERE l.id = $1 AND +l.program_id = $2"), id, program)
 }
 
 /// An affiliate's lines, newest first.

@@ -225,7 +225,7 @@ macro_rules! payout {
 }
 
 pub async fn by_id(tx: &mut Tx, program: ProgramId, id: PayoutId) -> Result<Option<Payout>, Error> {
-    fetch_optional!(Payout, tx, payout!("WHERE id = $1 AND program_id = $2"), id, program)
+    fetch_optional!(Payout, tx, payout!("WHERE id = $1 AND +program_id = $2"), id, program)
 }
 
 pub async fn by_token(tx: &mut Tx, program: ProgramId, token: &str) -> Result<Option<Payout>, Error> {

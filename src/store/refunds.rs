@@ -57,7 +57,7 @@ pub async fn by_id(tx: &mut Tx, program: ProgramId, id: RefundId) -> Result<Opti
         Refund,
         tx,
         "SELECT id, conversion_id, refund_key, amount_minor, reversed_minor, reason, created_at, restored_at, restored_minor
-         FROM refunds WHERE id = $1 AND program_id = $2",
+         FROM refunds WHERE id = $1 AND +program_id = $2",
         id,
         program
     )

@@ -102,7 +102,7 @@ pub async fn create(tx: &mut Tx, program: ProgramId, rule: &Rule) -> Result<(), 
 pub async fn end(tx: &mut Tx, program: ProgramId, id: RuleId, at: Time) -> Result<bool, Error> {
     let ended = execute!(
         tx,
-        "UPDATE commission_rules SET ends_at = $3 WHERE id = $1 AND program_id = $2 AND (ends_at IS NULL OR ends_at > $3)",
+        "UPDATE commission_rules SET ends_at = $3 WHERE id = $1 AND +program_id = $2 AND (ends_at IS NULL OR ends_at > $3)",
         id,
         program,
         at

@@ -1,9 +1,15 @@
 //! Two engines, one schema: the same migrations make the same tables, and neither engine lets anybody rewrite
 //! what was recorded.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, Instant},
+};
 
+use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
+use tokio::time::sleep;
 
 use crate::support::{
     Database, Site,
@@ -161,4 +167,35 @@ async fn what_cannot_be_is_refused_by_the_database_too() {
     }
     assert_eq!(site.api.get(&format!("/affiliates/{affiliate}")).await.status, 200);
     site.check_ledger().await;
+}
+
+/// What PostgreSQL plans before it has statistics it keeps to for a while: also then no sale reads the others' rows.
+#[tokio::test]
+async fn a_sale_reads_no_more_for_all_the_sales_before_it() {
+    const SALES: i64 = 80;
+    let site = Site::start().await;
+    if site.database.is_sqlite() {
+        return;
+    }
+    site.affiliate("anna").await;
+    for number in 0..SALES {
+        let customer = json!({ "email": format!("buyer{number}@example.com") });
+        let order = format!("A-{number}");
+        let sale = json!({ "referralCode": "anna", "amount": 10, "orderId": order, "customer": customer });
+        assert_eq!(site.api.post("/referrals/convert", &sale).await.status, 201);
+        assert_eq!(site.api.post("/referrals/convert", &sale).await.status, 200, "{order} again");
+    }
+    // Each of the server's connections tells what it read ten seconds after its last word, at the latest.
+    let told = "SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 'conversions'";
+    let began = Instant::now();
+    while site.database.number(told).await < SALES {
+        assert!(began.elapsed() < Duration::from_mins(1), "PostgreSQL does not tell");
+        sleep(Duration::from_millis(300)).await;
+    }
+    for table in ["affiliates", "conversions", "customers"] {
+        let read =
+            format!("SELECT CAST(SUM(idx_tup_read) AS BIGINT) FROM pg_stat_user_indexes WHERE relname = '{table}'");
+        let read = site.database.number(&read).await;
+        assert!(read < 16 * SALES, "{SALES} sales read {read} rows of {table}");
+    }
 }

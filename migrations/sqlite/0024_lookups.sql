@@ -1,0 +1,2 @@
+-- Nothing to do here: an index of SQLite's ends with the row's id by itself, and of several that would do it takes the
+-- one that is unique.
