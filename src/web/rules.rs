@@ -114,7 +114,7 @@ async fn page(me: &Configures, app: &App, form: Form, mut trial: Form) -> Result
         let state = match () {
             () if has_ended(&rule) => ("", "Ended"),
             () if rule.starts_at > now => ("warn", "Begins"),
-            () => ("ok", "Holds"),
+            () => ("ok", "In force"),
         };
         lines.push(Line { words: rule.in_words(me.program.currency), state, code, group, rule });
     }
