@@ -61,8 +61,7 @@ impl Sqlite {
             return Err(Error::Unavailable(format!("{}: cannot use write-ahead logging there", file.display())));
         }
         connection.execute_batch(
-            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000;
-             PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 8000",
+            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 8000",
         )?;
         let runtime = Handle::current();
         let (queue, jobs) = mpsc::channel(QUEUE);
