@@ -145,8 +145,8 @@ pub async fn show(me: Configures, State(app): State<App>, PathPart(part): PathPa
         ("may_request", yes(payouts.may_request).into()),
         ("auto_approve", yes(payouts.auto_approve).into()),
         ("auto_approve_most", most),
-        ("payer", payer),
-        ("account", account),
+        ("name_on_the_account", payer),
+        ("IBAN", account),
     ];
     values.extend(payouts.methods.iter().map(|method| ("methods", method.to_string())));
     let (rate, days) = (program.rate.to_string(), program.attribution_days.to_string());
@@ -237,10 +237,10 @@ fn read_payouts(program: &Program, form: &mut Form) -> Option<payout::Settings> 
     if methods.is_empty() {
         form.wrong("methods", "must be one at least");
     }
-    let payer = if form.filled("payer").is_some() || form.filled("account").is_some() {
-        let name = form.read("payer", |name| text::bounded(name, 1, 70).map(|()| name.to_owned()));
-        let account = form.read("account", |text| {
-            Account::parse(text)?.ok_or(Issue::new("must be an IBAN, with a BIC behind it if you like"))
+    let payer = if form.filled("name_on_the_account").is_some() || form.filled("IBAN").is_some() {
+        let name = form.read("name_on_the_account", |name| text::bounded(name, 1, 70).map(|()| name.to_owned()));
+        let account = form.read("IBAN", |text| {
+            Account::parse(text)?.ok_or(Issue::new("must be valid, with the BIC behind it if you like"))
         });
         name.zip(account).map(|(name, account)| payout::Payer { name, account })
     } else {

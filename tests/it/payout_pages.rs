@@ -185,10 +185,27 @@ async fn after_its_hold_a_commission_approves_itself_and_a_payout_is_prepared() 
     let browser = owner(&site).await;
     let wrong = browser.post("/m/acme/settings/payouts", &[("hold_days", "400"), ("minimum", "-1")]).await;
     assert_eq!(wrong.status, 422);
-    let saved = browser.post("/m/acme/settings/payouts", &SETTINGS).await;
+    // Whoever pays by SEPA is named with the account, or not at all.
+    let paid_from = |name: &'static str, iban: &'static str| {
+        let payer = [("name_on_the_account", name), ("IBAN", iban)];
+        let fields: Vec<_> = SETTINGS.into_iter().chain(payer).collect();
+        let browser = &browser;
+        async move { browser.post("/m/acme/settings/payouts", &fields).await }
+    };
+    for (name, iban, told) in [
+        ("Acme Ltd", "", "IBAN</a> must be valid"),
+        ("Acme Ltd", "DE89370400440532013001", "IBAN</a> looks like"),
+        ("", "DE89370400440532013000", "Name on the account</a> must"),
+    ] {
+        let wrong = paid_from(name, iban).await;
+        assert!(wrong.status == 422 && wrong.text.contains(told), "{name} {iban}: {wrong:?}");
+    }
+    let saved = paid_from("Acme Ltd", "DE89370400440532013000 COBADEFFXXX").await;
     assert_eq!(location(&saved), "/m/acme/settings");
     let shown = browser.get("/m/acme/settings/payouts").await;
-    assert!(shown.text.contains(r#"value="14""#) && shown.text.contains(r#"value="25.00""#), "{}", shown.text);
+    for value in ["14", "25.00", "Acme Ltd", "DE89370400440532013000 COBADEFFXXX"] {
+        assert!(shown.text.contains(&format!("value=\"{value}\"")), "{value}: {}", shown.text);
+    }
 
     let id = owed(&site, "one", ("paypal", "one@example.com"), 1).await;
     for (amount, order) in [("200.00", "1"), ("251.00", "2")] {
