@@ -1,7 +1,7 @@
 //! A mail's row becomes a message: what it tells is read when it is sent, so that it is true then. One that no
 //! longer applies is dropped.
 
-use std::sync::Arc;
+mod payouts;
 
 use url::Url;
 
@@ -11,8 +11,8 @@ use super::{
     messages::{
         AffiliateInvitation, ApplicationApproved, ApplicationReceived, ApplicationRejected, ClaimAnswered,
         CommissionRejected, ConfirmApplication, ConfirmEmail, EmailChanged, NewCommission, PasswordChanged,
-        PaymentDetailsChanged, PayoutDue, PayoutFailed, PayoutPaid, RateChanged, ResetPassword, Shell, SignInLink,
-        TeamInvitation, TwoStepChanged, WeeklyDigest, Written,
+        PaymentDetailsChanged, RateChanged, ResetPassword, Shell, SignInLink, TeamInvitation, TwoStepChanged,
+        WeeklyDigest, Written,
     },
     sample,
 };
@@ -25,22 +25,21 @@ use crate::{
         mail_text,
         message::Kind,
         one_time_link::Purpose,
-        payout::{self, LineStatus},
         program::Program,
         role::Role,
         time::Time,
     },
-    flows::{Actor, mails::unsubscribe_token, one_time_links, payouts as flow},
+    flows::{mails::unsubscribe_token, one_time_links},
     store::{
         Tx,
         accounts::{self, Account},
         affiliates::{self, Summary},
-        announcements, audit, claims, commissions, invoices,
+        announcements, audit, claims, commissions,
         mail_preferences::{self, Recipient},
         mail_texts,
         mails::Mail,
         one_time_links::{self as links, Link, LinkId},
-        payout_lines, payouts, programs, totals,
+        programs, totals,
     },
 };
 
@@ -256,61 +255,6 @@ impl<'a> Composing<'a> {
             is_pending: earned.status == Status::Pending,
         };
         Ok(message.write()?)
-    }
-
-    async fn payout_due(&self, tx: &mut Tx) -> Result<Written, Stop> {
-        let program = self.program()?;
-        let drafts = payouts::page(tx, program.id, Some(payout::Status::Draft), 1, 0).await?;
-        let draft = drafts.first().ok_or(Stop::Dropped("it was paid by now"))?;
-        let act = self.app.act(Arc::new(program.clone()), Actor::Schedule);
-        let sum = flow::payable(tx, &act, draft.until_at).await?;
-        if sum.count == 0 {
-            return Err(Stop::Dropped("nobody can be paid by now"));
-        }
-        let message = PayoutDue {
-            shell: self.shell.clone(),
-            payouts: self.at(&format!("m/{}/payouts", program.slug))?,
-            amount: program.currency.coded(sum.amount),
-        };
-        Ok(message.write()?)
-    }
-
-    async fn payout_line(&self, tx: &mut Tx, status: LineStatus) -> Result<payout_lines::Line, Stop> {
-        let found = payout_lines::by_id(tx, self.program()?.id, Id::new(self.mail.cause_id)).await?;
-        found.filter(|line| line.status == status).ok_or(Stop::Dropped("the payment did not stay as it was"))
-    }
-
-    async fn payout_paid(&self, tx: &mut Tx) -> Result<Written, Stop> {
-        let line = self.payout_line(tx, LineStatus::Paid).await?;
-        let message = PayoutPaid {
-            shell: self.shell.clone(),
-            payout: self.at(&format!("payouts/{}", line.id))?,
-            amount: self.program()?.currency.coded(line.amount_minor),
-            way: line.method.in_a_sentence(),
-            commissions: line.commission_count,
-            invoice: self.paper_of(tx, &line, false).await?,
-        };
-        Ok(message.write()?)
-    }
-
-    async fn payout_failed(&self, tx: &mut Tx) -> Result<Written, Stop> {
-        let line = self.payout_line(tx, LineStatus::Failed).await?;
-        let message = PayoutFailed {
-            shell: self.shell.clone(),
-            settings: self.at("settings")?,
-            amount: self.program()?.currency.coded(line.amount_minor),
-            way: line.method.in_a_sentence(),
-            reason: line.reason.as_deref().and_then(Words::new),
-            credit_note: self.paper_of(tx, &line, true).await?,
-        };
-        Ok(message.write()?)
-    }
-
-    /// The number of the invoice that was written for the payment, or of the credit note.
-    async fn paper_of(&self, tx: &mut Tx, line: &payout_lines::Line, is_credit: bool) -> Result<Option<Line>, Stop> {
-        let papers = invoices::of_line(tx, line.id).await?;
-        let paper = papers.iter().rfind(|paper| paper.corrects_id.is_some() == is_credit);
-        Ok(paper.map(|paper| Line::new(&paper.label)))
     }
 
     /// The cause is the notice of an announcement.
