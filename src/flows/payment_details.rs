@@ -24,14 +24,15 @@ pub fn open(secret: &SecretKey, affiliate: AffiliateId, sealed: &str) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::id::Id;
+    use crate::domain::{id::Id, key::hex};
 
     #[test]
     fn one_affiliates_details_do_not_open_as_anothers() {
         let secret = SecretKey::new([7; 32]);
-        let sealed = seal(&secret, Id::new(1), "DE89370400440532013000").unwrap();
-        assert!(!sealed.contains("3704"));
-        assert_eq!(open(&secret, Id::new(1), &sealed).unwrap(), "DE89370400440532013000");
+        let iban = "DE89370400440532013000";
+        let sealed = seal(&secret, Id::new(1), iban).unwrap();
+        assert!(!sealed.contains(iban) && !sealed.contains(&hex(iban.as_bytes())));
+        assert_eq!(open(&secret, Id::new(1), &sealed).unwrap(), iban);
         assert!(open(&secret, Id::new(2), &sealed).is_err());
         assert!(open(&SecretKey::new([8; 32]), Id::new(1), &sealed).is_err());
     }
