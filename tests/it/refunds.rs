@@ -6,7 +6,13 @@ use offshoot::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Site};
+use crate::{
+    papers::bonus,
+    support::{
+        Answer, Site,
+        browser::{account, account_of, signed_in, texts},
+    },
+};
 
 /// An affiliate, a sale of 99.99 and its commission of 20.00.
 struct Sold {
@@ -301,6 +307,19 @@ async fn what_comes_back_after_payment_is_a_line_of_its_own() {
     let shown = sold.site.api.get(&format!("/commissions/{line}")).await;
     assert_eq!(shown.data()["commission"]["explanation"]["kind"], "restoration");
     assert!(shown.text.contains("a refund came to nothing, which gives back USD 10.00"), "{}", shown.text);
+
+    // Only a sale is a rate of something; the others say what they are.
+    bonus(&sold.site, &sold.affiliate, 5, "Thank you").await;
+    account(&sold.site, "mara@example.com", true).await;
+    let mara = signed_in(&sold.site, "mara@example.com").await;
+    let seen = texts(&mara.get("/m/acme/commissions?status=all").await, ".sum small");
+    let (back, taken) = ("gives back what a failed refund took", "takes back what was paid");
+    assert_eq!(seen, ["entered by hand", back, back, taken, "20% of USD 99.99, less USD 10.00 refunded"]);
+    account_of(&sold.site, &sold.affiliate, "seller@people.example").await;
+    let seller = signed_in(&sold.site, "seller@people.example").await;
+    let seen = texts(&seller.get("/earnings").await, "tbody th, tbody td.number:not(.main-number)");
+    let back = "Given back of o-1";
+    assert_eq!(seen, ["Adjustment", "", back, "", back, "", "Refund of o-1", "", "o-1", "20% of USD 99.99"]);
 }
 
 #[tokio::test]

@@ -98,6 +98,10 @@ impl Line {
         }
     }
 
+    pub fn is_sale(&self) -> bool {
+        self.kind == Kind::Sale
+    }
+
     pub fn is_reversal(&self) -> bool {
         self.kind == Kind::Reversal
     }
