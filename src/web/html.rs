@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -16,7 +16,7 @@ use super::{
     filters, guard, input, look,
     reply::{Page, Reply},
     shell::{Notice, Shell},
-    upload,
+    sign_in, upload,
 };
 use crate::{
     app::App,
@@ -47,6 +47,17 @@ pub async fn account(session: &Session) -> Result<Option<AccountId>, Failure> {
         Failure::unavailable()
     })?;
     Ok(found.map(AccountId::new))
+}
+
+/// What is at an address of no page: where it only ends in a slash too many, the way to the one without.
+///
+/// # Errors
+/// 404 everywhere else.
+pub async fn nowhere(method: Method, uri: Uri) -> Result<Reply, Failure> {
+    let path = uri.path().trim_end_matches('/');
+    let may_go = matches!(method, Method::GET | Method::HEAD) && path.len() < uri.path().len();
+    let to = sign_in::local(path).filter(|_| may_go).ok_or_else(Failure::no_route)?;
+    Ok(Reply::Go(uri.query().map_or_else(|| to.to_owned(), |query| format!("{to}?{query}"))))
 }
 
 /// A request as far as its answer's form depends on it.

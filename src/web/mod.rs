@@ -303,7 +303,7 @@ fn portal(app: &App) -> Router<App> {
         .route("/applications/confirm/{token}", get(joining::confirmation).post(joining::confirm))
         .route("/invitations/affiliate/{token}", get(joining::invitation).post(joining::accept))
         .route("/docs/api", get(docs::show))
-        .fallback(async || Failure::no_route())
+        .fallback(html::nowhere)
         .method_not_allowed_fallback(async || Failure::wrong_method())
         .layer(from_fn_with_state(app.clone(), html::front))
         .layer(sessions::layer(app))

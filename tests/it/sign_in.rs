@@ -16,7 +16,7 @@ use offshoot::{
 
 use crate::support::{
     Answer, Database, Process, Site,
-    browser::{Browser, PASSWORD, account, encoded, texts},
+    browser::{Browser, PASSWORD, account, encoded, signed_in, texts},
 };
 
 fn goes_to(answer: &Answer, to: &str) {
@@ -293,4 +293,22 @@ async fn next_leads_to_a_page_of_this_portal_and_nowhere_else() {
         let fields = [("email", "mara@example.com"), ("password", PASSWORD), ("next", next)];
         goes_to(&browser.post("/login", &fields).await, to);
     }
+}
+
+#[tokio::test]
+async fn a_slash_too_many_leads_to_the_page_without_it() {
+    let site = Site::start().await;
+    account(&site, "mara@example.com", true).await;
+    let mara = signed_in(&site, "mara@example.com").await;
+    for (path, to) in [
+        ("/m/acme/", "/m/acme"),
+        ("/m/acme/payouts//?from=2", "/m/acme/payouts?from=2"),
+        ("/r/acme/ANNA/", "/r/acme/ANNA"),
+    ] {
+        goes_to(&mara.get(path).await, to);
+    }
+    for path in ["//elsewhere.example/", "//", "/nowhere", "/v1/affiliates/"] {
+        assert_eq!(mara.get(path).await.status.as_u16() / 100, 4, "{path}");
+    }
+    assert_eq!(mara.post("/m/acme/", &[]).await.status, 404);
 }
