@@ -31,7 +31,7 @@ mod tests {
         let secret = SecretKey::new([7; 32]);
         let iban = "DE89370400440532013000";
         let sealed = seal(&secret, Id::new(1), iban).unwrap();
-        assert!(!sealed.contains(iban) && !sealed.contains(&hex(iban.as_bytes())));
+        assert!(!sealed.contains(iban) && !sealed.contains(&hex(b"3704")));
         assert_eq!(open(&secret, Id::new(1), &sealed).unwrap(), iban);
         assert!(open(&secret, Id::new(2), &sealed).is_err());
         assert!(open(&SecretKey::new([8; 32]), Id::new(1), &sealed).is_err());
