@@ -116,7 +116,7 @@ async fn serve(mut config: Config, with_demo: bool) -> Result<Outcome, Box<dyn s
     }
     let working = tokio::spawn(jobs::run(app.clone(), async { drop(ended.await) }));
     tracing::info!(address = %listener.local_addr()?, base_url = %app.config.base_url, "listening");
-    server::serve(listener, web::router(app.clone()), stop).await;
+    server::serve(listener, web::Trees::new(app.clone()), stop).await;
     let _ = working.await;
     // Bounded like everything else about stopping: a database that is gone must not hold the process.
     let _ = tokio::time::timeout(std::time::Duration::from_secs(2), app.db.close()).await;

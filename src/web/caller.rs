@@ -57,7 +57,8 @@ pub async fn by_key(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
     let now = app.clock.now();
     let (key, program) = match app.caches.keys.get(&digest) {
         Some(known) => known,
-        None => look_up(app, digest, now).await?.ok_or_else(invalid)?,
+        // In a box, because it is rare: its future would be part of every request's, and be copied with it.
+        None => Box::pin(look_up(app, digest, now)).await?.ok_or_else(invalid)?,
     };
     if key.expires_at.is_some_and(|expiry| expiry <= now) {
         return Err(Failure::unauthenticated("This API key has expired"));

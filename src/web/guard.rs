@@ -1,13 +1,18 @@
 //! What every answer has in common: a request id, a time limit, a catch for panics, and the headers that
 //! keep a browser from being used against its user.
 
-use std::{borrow::Cow, panic::AssertUnwindSafe, pin::pin, sync::LazyLock, time::Duration};
+use std::{
+    borrow::Cow,
+    panic::AssertUnwindSafe,
+    pin::{Pin, pin},
+    sync::LazyLock,
+    time::Duration,
+};
 
 use axum::{
     body::Body,
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use futures_util::FutureExt as _;
@@ -86,16 +91,26 @@ async fn arrived(request: Request) -> Result<Request, Failure> {
 }
 
 /// What comes of the work in time: a minute where it may be long, as long as the database is well.
-async fn in_time<T, W>(work: impl Future<Output = T>, may_be_long: bool, is_well: impl Fn() -> W) -> Option<T>
+async fn in_time<T, W>(
+    mut work: Pin<&mut impl Future<Output = T>>,
+    may_be_long: bool,
+    is_well: impl Fn() -> W,
+) -> Option<T>
 where
     W: Future<Output = bool>,
 {
-    let mut work = pin!(work);
     if let Ok(done) = timeout(REQUEST_TIME, &mut work).await {
         return Some(done);
     }
+    if may_be_long { Box::pin(in_long_time(work, is_well)).await } else { None }
+}
+
+async fn in_long_time<T, W>(mut work: Pin<&mut impl Future<Output = T>>, is_well: impl Fn() -> W) -> Option<T>
+where
+    W: Future<Output = bool>,
+{
     let until = Instant::now() + LONG_TIME.saturating_sub(REQUEST_TIME);
-    while may_be_long && Instant::now() < until {
+    while Instant::now() < until {
         let beat = async {
             let is_well = matches!(timeout(PULSE, is_well()).await, Ok(true));
             if is_well {
@@ -115,10 +130,13 @@ where
 ///
 /// # Errors
 /// As [`arrived`]; 500 after a panic, 503 when it took too long.
-pub async fn handle(app: &App, request: Request, next: Next) -> Result<Response, Failure> {
+pub async fn handle<W>(app: &App, request: Request, inner: impl FnOnce(Request) -> W) -> Result<Response, Failure>
+where
+    W: Future<Output = Response>,
+{
     let request = arrived(request).await?;
     let may_be_long = takes_time(&request);
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let answer = pin!(AssertUnwindSafe(inner(request)).catch_unwind());
     match in_time(answer, may_be_long, || health::is_ready(app)).await {
         Some(Ok(response)) => Ok(response),
         Some(Err(panic)) => {
@@ -198,16 +216,21 @@ pub fn same_site(app: &App, method: &Method, headers: &HeaderMap) -> Result<(), 
 }
 
 /// For addresses outside both trees: plain answers with the same guards.
-pub async fn front(State(app): State<App>, request: Request, next: Next) -> Response {
-    let id = RequestId::new(&app);
-    let mut response = handle(&app, request, next).await.unwrap_or_else(Failure::into_response);
+pub async fn front<W>(app: &App, request: Request, inner: impl FnOnce(Request) -> W) -> Response
+where
+    W: Future<Output = Response>,
+{
+    let id = RequestId::new(app);
+    let mut response = handle(app, request, inner).await.unwrap_or_else(Failure::into_response);
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         *response.body_mut() = Body::from(message(&failure, &id).into_owned());
-        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-        response.headers_mut().insert(header::CONTENT_TYPE, plain);
-        response.headers_mut().extend(failure.header);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        // That of the empty body it had.
+        headers.remove(header::CONTENT_LENGTH);
+        headers.extend(failure.header);
     }
-    secured(response, &app, &id)
+    secured(response, app, &id)
 }
 
 #[cfg(test)]
@@ -219,7 +242,7 @@ mod tests {
     async fn worked(seconds: u64, may_be_long: bool, well_for: u64) -> (bool, u64) {
         let since = Instant::now();
         let is_well = || ready(since.elapsed() < Duration::from_secs(well_for));
-        let done = in_time(sleep(Duration::from_secs(seconds)), may_be_long, is_well).await;
+        let done = in_time(pin!(sleep(Duration::from_secs(seconds))), may_be_long, is_well).await;
         (done.is_some(), since.elapsed().as_secs())
     }
 
@@ -232,7 +255,8 @@ mod tests {
         // A database that went before or since is no reason to wait.
         assert_eq!(worked(59, true, 3).await, (false, 8));
         assert_eq!(worked(59, true, 20).await, (false, 20));
-        let hangs = in_time(sleep(Duration::from_secs(59)), true, pending);
+        let work = pin!(sleep(Duration::from_secs(59)));
+        let hangs = in_time(work, true, pending);
         let since = Instant::now();
         assert!(hangs.await.is_none() && since.elapsed().as_secs() == 9);
     }

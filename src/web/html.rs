@@ -105,7 +105,7 @@ pub async fn front(State(app): State<App>, session: Session, mut request: Reques
         request.extensions_mut().insert(guard::Room(upload::LIMIT));
     }
     let response = match admitted {
-        Ok(_) => guard::handle(&app, request, next).await,
+        Ok(_) => guard::handle(&app, request, |request| next.run(request)).await,
         Err(failure) => Err(failure),
     };
     let response = response.unwrap_or_else(Failure::into_response);

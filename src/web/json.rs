@@ -2,9 +2,8 @@
 
 use axum::{
     body::Body,
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware::Next,
     response::Response,
 };
 use serde::Serialize;
@@ -21,18 +20,21 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const OPEN: &str = "/openapi.json";
 
 /// Admits the request by its key, then gives what came of it the form of the reference.
-pub async fn front(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let id = guard::RequestId::new(&app);
+pub async fn front<W>(app: &App, mut request: Request, inner: impl FnOnce(Request) -> W) -> Response
+where
+    W: Future<Output = Response>,
+{
+    let id = guard::RequestId::new(app);
     let mut allowance = None;
     let is_open = request.uri().path() == OPEN;
-    let admitted = admit(&app, &mut request, &mut allowance).await;
+    let admitted = admit(app, &mut request, &mut allowance).await;
     let admitted = if is_open && allowance.is_none() { Ok(()) } else { admitted };
     let response = match admitted {
-        Ok(()) => guard::handle(&app, request, next).await,
+        Ok(()) => guard::handle(app, request, inner).await,
         Err(failure) => Err(failure),
     };
     let response = response.map_or_else(|failure| error(&failure, &id), |response| represent(response, &id));
-    let mut response = guard::secured(response, &app, &id);
+    let mut response = guard::secured(response, app, &id);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(Allowance { limit, remaining, reset, .. }) = allowance {

@@ -155,10 +155,10 @@ pub(super) async fn known_program(app: &App, slug: &str) -> Result<Option<Arc<Pr
         return Ok(Some(known));
     }
     let since = Instant::now();
-    let look_up = async {
+    let look_up = Box::pin(async {
         let mut tx = app.db.read().await?;
         programs::by_slug(&mut tx, &slug).await
-    };
+    });
     let found = match timeout(PATIENCE / 3, look_up).await {
         Ok(Ok(found)) => found.map(Arc::new),
         failed => {

@@ -82,6 +82,7 @@ mod team;
 mod team_invitation;
 mod throttle;
 mod tracking;
+mod trees;
 mod two_step;
 mod unsubscribe;
 mod upload;
@@ -92,14 +93,14 @@ use std::sync::LazyLock;
 use axum::{
     Router,
     middleware::from_fn_with_state,
-    routing::{any, get, post},
+    routing::{get, post},
 };
 use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::failure::Failure;
-pub use self::links::know_programs;
+pub use self::{links::know_programs, trees::Trees};
 use crate::app::App;
 
 /// Everything under `/v1`, routes and document in one: a route that is not described cannot be mounted.
@@ -311,9 +312,8 @@ fn portal(app: &App) -> Router<App> {
 }
 
 /// No key, no session.
-fn public(app: &App) -> Router<App> {
+fn public() -> Router<App> {
     Router::new()
-        .route("/r/{program}/{code}", get(links::follow))
         .route("/t.js", get(script::show).layer(CompressionLayer::new()))
         .route("/t/click", post(tracking::click).options(tracking::preflight))
         .route("/t/lead", post(tracking::lead).options(tracking::preflight))
@@ -324,19 +324,6 @@ fn public(app: &App) -> Router<App> {
         .route("/brand/{program}/{file}", get(look::file))
         .route("/static/{file}", get(assets::show).layer(CompressionLayer::new()))
         .method_not_allowed_fallback(async || Failure::wrong_method())
-        .layer(from_fn_with_state(app.clone(), guard::front))
-}
-
-pub fn router(app: App) -> Router {
-    let front = from_fn_with_state(app.clone(), json::front);
-    let v1: Router<App> = Router::from(api())
-        .fallback(async || Failure::no_route())
-        .method_not_allowed_fallback(async || Failure::wrong_method())
-        .layer(front.clone())
-        .layer(CompressionLayer::new());
-    // Nesting leaves out the one address that ends where the nest begins.
-    let root = Router::new().route("/v1/", any(async || Failure::no_route())).layer(front);
-    Router::new().nest("/v1", v1).merge(root).merge(public(&app)).merge(portal(&app)).with_state(app)
 }
 
 /// The OpenAPI document.
@@ -348,74 +335,4 @@ pub fn document() -> utoipa::openapi::OpenApi {
 pub fn document_json() -> &'static String {
     static JSON: LazyLock<String> = LazyLock::new(|| document().to_pretty_json().unwrap_or_default());
     &JSON
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::{
-        Router,
-        body::Body,
-        http::{Request, StatusCode, header},
-        middleware::from_fn_with_state,
-        routing::get,
-    };
-    use http_body_util::BodyExt as _;
-    use tower::ServiceExt as _;
-
-    use super::{guard, html, json, sessions};
-    use crate::{
-        app::App,
-        clock::Clock,
-        config::{Config, Given},
-        domain::time::Time,
-        secret::SecretKey,
-    };
-
-    async fn app(folder: &std::path::Path) -> App {
-        let database_url = format!("sqlite://{}", folder.join("offshoot.db").display());
-        let given = Given { listen: "127.0.0.1:0".into(), database_url };
-        let config = Config::read(&given, |_| None).unwrap();
-        App::open(config, SecretKey::new([7; 32]), Clock::set_to(Time::from_ms(1_772_366_400_000))).await.unwrap()
-    }
-
-    async fn panics() -> StatusCode {
-        panic!("a secret of the handler's")
-    }
-
-    /// Behind each tree's own layers, as the real routes are.
-    #[tokio::test]
-    async fn a_panic_is_answered_in_the_form_of_its_tree_and_tells_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let app = app(folder.path()).await;
-        // Where no key is needed, so that the request gets as far as the handler.
-        let v1 = Router::new().route("/openapi.json", get(panics)).layer(from_fn_with_state(app.clone(), json::front));
-        let portal = Router::new()
-            .route("/page", get(panics))
-            .layer(from_fn_with_state(app.clone(), html::front))
-            .layer(sessions::layer(&app));
-        let public = Router::new().route("/link", get(panics)).layer(from_fn_with_state(app.clone(), guard::front));
-        let router: Router = Router::new().nest("/v1", v1).merge(portal).merge(public).with_state(app);
-
-        for (path, kind) in
-            [("/v1/openapi.json", "application/json"), ("/page", "text/html; charset=utf-8"), ("/link", "")]
-        {
-            let request = Request::get(path).body(Body::empty()).unwrap();
-            let response = router.clone().oneshot(request).await.unwrap();
-            assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR, "{path}");
-            let text = |name: &str| {
-                response.headers().get(name).map_or(String::new(), |value| value.to_str().unwrap().to_owned())
-            };
-            let (id, told) = (text("x-request-id"), text(header::CONTENT_TYPE.as_str()));
-            assert!(kind.is_empty() || told == kind, "{path}: {told}");
-            assert_eq!(text("x-content-type-options"), "nosniff", "{path}");
-            let body = response.into_body().collect().await.unwrap().to_bytes();
-            let body = String::from_utf8_lossy(&body).into_owned();
-            assert!(id.starts_with("req_") && body.contains(&id), "{path} names the request: {body}");
-            assert!(!body.contains("secret"), "{path}: {body}");
-            if kind == "application/json" {
-                let json: serde_json::Value = serde_json::from_str(&body).unwrap();
-                assert_eq!((&json["success"], &json["error"]["code"]), (&false.into(), &"server_error".into()));
-            }
-        }
-    }
 }

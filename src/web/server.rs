@@ -4,6 +4,7 @@
 //! connection, watched for what it is doing and since when.
 
 use std::{
+    convert::Infallible,
     io,
     net::SocketAddr,
     pin::Pin,
@@ -15,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::Router;
+use axum::body::Body;
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::TokioIo,
@@ -26,9 +27,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::{sleep, timeout},
 };
-use tower::ServiceExt as _;
 
-use super::client::Peer;
+use super::{client::Peer, trees::Trees};
 
 /// A request's head arrives within this.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -38,14 +38,14 @@ const IDLE_TIME: Duration = Duration::from_mins(1);
 const DRAIN_TIME: Duration = Duration::from_secs(7);
 
 /// Serves until `stop` is done, then answers what is in flight and returns.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
-    let graceful = GracefulShutdown::new();
+pub async fn serve(listener: TcpListener, trees: Trees, stop: impl Future<Output = ()>) {
+    let (trees, graceful) = (Arc::new(trees), GracefulShutdown::new());
     let mut stop = std::pin::pin!(stop);
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    tokio::spawn(connection(stream, peer, router.clone(), graceful.watcher()));
+                    tokio::spawn(connection(stream, peer, Arc::clone(&trees), graceful.watcher()));
                 }
                 Err(error) => {
                     // Out of file descriptors, say: there is nothing to do but wait for some to be closed.
@@ -62,7 +62,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, watcher: Watcher) {
+async fn connection(stream: TcpStream, peer: SocketAddr, trees: Arc<Trees>, watcher: Watcher) {
     // Answers are small and whole: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
     let activity = Arc::new(Activity::new());
@@ -71,11 +71,11 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, watcher
         hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
             activity.set(Doing::Answering);
             request.extensions_mut().insert(Peer(peer));
-            let (router, activity) = (router.clone(), Arc::clone(&activity));
+            let (trees, activity) = (Arc::clone(&trees), Arc::clone(&activity));
             async move {
-                let response = router.oneshot(request).await;
+                let response = trees.answer(request.map(Body::new)).await;
                 activity.set(Doing::Resting);
-                response
+                Ok::<_, Infallible>(response)
             }
         })
     };

@@ -67,8 +67,8 @@ impl Site {
         let app = App::open(config.unwrap(), SecretKey::new([7; 32]), Clock::set_to(START)).await.unwrap();
 
         let (stop, stopped) = oneshot::channel::<()>();
-        let router = web::router(app.clone());
-        tokio::spawn(web::server::serve(listener, router, async { drop(stopped.await) }));
+        let trees = web::Trees::new(app.clone());
+        tokio::spawn(web::server::serve(listener, trees, async { drop(stopped.await) }));
         let program = program(&app, slug, currency).await;
         let key = key(&app, &program, Scope::Full).await;
         let api = Api::new(address, &key);
