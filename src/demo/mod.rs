@@ -311,7 +311,7 @@ impl Year {
                     is_renewal: false,
                     bought_at: None,
                 };
-                let (recorded, _) = conversions::record(tx, &act, sale).await?;
+                let (recorded, _) = conversions::record(tx, &act, &sale).await?;
                 if let Some(found) = store::commissions::of_sale(tx, self.program.id, recorded.id).await? {
                     waiting.push((found.id, recorded.id));
                 }

@@ -101,6 +101,6 @@ impl Year {
             is_renewal: false,
             bought_at: None,
         };
-        conversions::record(tx, &act, sale).await.map(drop)
+        conversions::record(tx, &act, &sale).await.map(drop)
     }
 }

@@ -109,7 +109,7 @@ async fn record(tx: &mut Tx, act: &Act, claim: &Claim, credit: &Credit) -> Resul
         is_renewal: false,
         bought_at: None,
     };
-    let recorded = super::conversions::record(tx, act, sale).await.map_err(|refusal| match refusal {
+    let recorded = super::conversions::record(tx, act, &sale).await.map_err(|refusal| match refusal {
         Refusal::Credit(why) => Refusal::field("order", format!("cannot be credited: {why}")),
         other => other,
     })?;

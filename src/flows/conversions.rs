@@ -284,13 +284,13 @@ async fn credit(
 ///
 /// # Errors
 /// As [`decide`].
-pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, bool), Refusal> {
+pub async fn record(tx: &mut Tx, act: &Act, sale: &Sale) -> Result<(Conversion, bool), Refusal> {
     let keys = sale.customer.as_ref().and_then(|customer| customer.keys(act));
     if let Some(keys) = &keys {
         customers::lock(tx, act.program.id, keys).await?;
     }
     let New { conversion, signals, earning, payable_at, customer, link, is_repeat, has_account } =
-        match weigh(tx, act, &sale, Hold::Fast).await? {
+        match weigh(tx, act, sale, Hold::Fast).await? {
             Decided::Known(known) => return Ok((known, false)),
             Decided::New(new) => *new,
         };
@@ -315,7 +315,7 @@ pub async fn record(tx: &mut Tx, act: &Act, sale: Sale) -> Result<(Conversion, b
         let order = sale.order.as_deref().unwrap_or_default();
         let known = conversions::by_order(tx, act.program.id, order).await?;
         let known = known.ok_or(Refusal::NotFound("conversion"))?;
-        return same_again(tx, act, &sale, known).await.map(|known| (known, false));
+        return same_again(tx, act, sale, known).await.map(|known| (known, false));
     }
     let commission = earn(tx, act, &row.conversion, (&earning, payable_at), &signals).await?;
     if let Some(link) = link {

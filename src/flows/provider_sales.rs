@@ -201,7 +201,7 @@ impl Cause<'_> {
                 None => Ok(Err(because)),
             };
         }
-        let (recorded, _) = match conversions::record(tx, act, new).await {
+        let (recorded, _) = match conversions::record(tx, act, &new).await {
             Ok(recorded) => recorded,
             Err(refusal) => return Unsold::because(refusal).map(Err),
         };

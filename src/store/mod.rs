@@ -251,6 +251,23 @@ impl Db {
         }
     }
 
+    /// Like [`Self::write`], for work that may be run more than once before one of its answers counts: what is asked
+    /// for by the thousand. On SQLite many of them share one transaction, and begin again where one of them spoils it.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn write_together<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        match self {
+            Self::Sqlite(lite) => lite.write_together(work).await,
+            Self::Postgres(_) => self.write(work).await,
+        }
+    }
+
     /// Counts a click, together with all others that are waiting; answers after their commit is on disk.
     ///
     /// # Errors

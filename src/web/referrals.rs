@@ -1,8 +1,9 @@
 //! Tracking: clicks and conversions as a merchant's server reports them.
 
-use std::{borrow::Cow, net::IpAddr};
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use axum::extract::State;
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -30,6 +31,7 @@ use crate::{
         conversions::{self, Customer, Decided, Sale},
     },
     store::{
+        Tx,
         clicks::{self, NewClick, Outcome},
         conversions::Conversion,
     },
@@ -245,24 +247,30 @@ pub async fn convert(
         bought_at: None,
     };
     if let Some(code) = sites::stand_in(&app, &me.program, sale.click).await? {
-        return preview(&app, &act, input.once.as_ref(), &Sale { click: None, code: Some(code), ..sale }).await;
+        let sale = Sale { click: None, code: Some(code), ..sale };
+        return Box::pin(preview(&app, &act, input.once.as_ref(), &sale)).await;
     }
     if is_dry_run {
-        return preview(&app, &act, input.once.as_ref(), &sale).await;
+        return Box::pin(preview(&app, &act, input.once.as_ref(), &sale)).await;
     }
     record(&app, act, input.once, sale).await
 }
 
 async fn record(app: &App, act: Act, promise: Option<Once>, sale: Sale) -> Result<Reply, Failure> {
-    once::write(app, act, promise, move |tx, act| {
-        Box::pin(async move {
-            let (recorded, is_new) = conversions::record(tx, &act, sale).await?;
-            let id = recorded.id;
-            let converted = Converted::new(recorded, Some(id), act.program.currency);
-            Ok(if is_new { Reply::created(format!("/conversions/{id}"), converted) } else { Reply::data(converted) })
-        })
+    let Some(promise) = promise else {
+        let (act, sale) = (Arc::new(act), Arc::new(sale));
+        return app.db.write_together(move |tx| recorded(tx, Arc::clone(&act), Arc::clone(&sale))).await;
+    };
+    Box::pin(once::write(app, act, Some(promise), move |tx, act| recorded(tx, act, Arc::new(sale)))).await
+}
+
+fn recorded(tx: &mut Tx, act: Arc<Act>, sale: Arc<Sale>) -> BoxFuture<'_, Result<Reply, Failure>> {
+    Box::pin(async move {
+        let (recorded, is_new) = conversions::record(tx, &act, &sale).await?;
+        let id = recorded.id;
+        let converted = Converted::new(recorded, Some(id), act.program.currency);
+        Ok(if is_new { Reply::created(format!("/conversions/{id}"), converted) } else { Reply::data(converted) })
     })
-    .await
 }
 
 async fn preview(app: &App, act: &Act, promise: Option<&Once>, sale: &Sale) -> Result<Reply, Failure> {

@@ -12,6 +12,7 @@ mod affiliates;
 mod announcements;
 mod attribution;
 mod authorisation;
+mod batches;
 mod bodies;
 mod bulk_decisions;
 mod claims;

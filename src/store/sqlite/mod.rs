@@ -121,8 +121,28 @@ impl Sqlite {
         E: From<Error> + Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
+        let mut work = Some(work);
+        self.written(false, move |tx| work.take().map(|work| work(tx))).await
+    }
+
+    /// The same for work that can be run again, which need not be kept apart from others'.
+    pub async fn write_together<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        self.written(true, move |tx| Some(work(tx))).await
+    }
+
+    async fn written<T, E, F>(&self, can_repeat: bool, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'t> FnMut(&'t mut Tx) -> Option<BoxFuture<'t, Result<T, E>>> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        self.enqueue(Job::Work(Box::new(Pending::new(work, reply))))?;
+        self.enqueue(Job::Work(Box::new(Pending::new(work, can_repeat, reply))))?;
         answer.await.unwrap_or_else(|_| Err(gone().into()))
     }
 

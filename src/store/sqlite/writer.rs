@@ -29,20 +29,24 @@ pub enum Job {
 pub trait Work: Send {
     /// Whether the caller has stopped waiting, so that it must not be done any more.
     fn is_abandoned(&self) -> bool;
+    /// Whether it can be run again after what it wrote was taken back.
+    fn can_repeat(&self) -> bool;
     /// Runs it; whether what it wrote is to be kept.
     fn run(&mut self, tx: &mut Tx) -> bool;
     fn answer(self: Box<Self>, commit: Result<(), Error>);
 }
 
 pub struct Pending<T, E, F> {
-    work: Option<F>,
+    /// Gives nothing where it was run before and cannot be again.
+    work: F,
+    can_repeat: bool,
     outcome: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
 }
 
 impl<T, E, F> Pending<T, E, F> {
-    pub fn new(work: F, reply: oneshot::Sender<Result<T, E>>) -> Self {
-        Self { work: Some(work), outcome: None, reply }
+    pub fn new(work: F, can_repeat: bool, reply: oneshot::Sender<Result<T, E>>) -> Self {
+        Self { work, can_repeat, outcome: None, reply }
     }
 }
 
@@ -50,19 +54,23 @@ impl<T, E, F> Work for Pending<T, E, F>
 where
     T: Send,
     E: From<Error> + Send,
-    F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send,
+    F: for<'t> FnMut(&'t mut Tx) -> Option<BoxFuture<'t, Result<T, E>>> + Send,
 {
     fn is_abandoned(&self) -> bool {
         self.reply.is_closed()
     }
 
+    fn can_repeat(&self) -> bool {
+        self.can_repeat
+    }
+
     fn run(&mut self, tx: &mut Tx) -> bool {
-        let Some(work) = self.work.take() else { return false };
         // A panic is the caller's alone: the others in the batch keep what they wrote.
-        let outcome = catch_unwind(AssertUnwindSafe(|| finished(work(tx))));
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(tx).map(finished)));
         let outcome = match outcome {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(error)) => Err(error.into()),
+            Ok(Some(Ok(outcome))) => outcome,
+            Ok(Some(Err(error))) => Err(error.into()),
+            Ok(None) => Err(gone().into()),
             Err(_) => Err(Error::Unavailable("the work panicked".into()).into()),
         };
         self.outcome.insert(outcome).is_ok()
@@ -88,9 +96,9 @@ pub fn write_batches(connection: Connection, mut jobs: mpsc::Receiver<Job>, runt
     let mut known = clicks::Known::default();
     let mut batch = Vec::with_capacity(BATCH);
     while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let mut waiting = std::mem::take(&mut batch);
-        while !waiting.is_empty() {
-            waiting = write_batch(&mut tx, &mut known, waiting, runtime);
+        let mut left = write_batch(&mut tx, &mut known, std::mem::take(&mut batch), true, runtime);
+        while !left.is_empty() {
+            left = write_batch(&mut tx, &mut known, left, false, runtime);
         }
     }
 }
@@ -107,8 +115,9 @@ fn is_lost(tx: &Tx) -> bool {
     matches!(tx, Tx::Sqlite(connection) if connection.is_autocommit())
 }
 
-/// Writes one batch and answers it; returns those that have yet to be tried.
-fn write_batch(tx: &mut Tx, known: &mut clicks::Known, batch: Vec<Job>, runtime: &Handle) -> Vec<Job> {
+/// Writes one batch and answers it; returns those that have yet to be tried. With `is_first`, what can be repeated
+/// shares what becomes of it.
+fn write_batch(tx: &mut Tx, known: &mut clicks::Known, batch: Vec<Job>, is_first: bool, runtime: &Handle) -> Vec<Job> {
     let mut done: Vec<Box<dyn Work>> = Vec::new();
     let mut counted: Vec<Counted> = Vec::new();
     let mut left = Vec::new();
@@ -136,7 +145,14 @@ fn write_batch(tx: &mut Tx, known: &mut clicks::Known, batch: Vec<Job>, runtime:
         if !works.is_empty() {
             known.forget_codes();
         }
-        for mut work in works {
+        let (mut repeatable, mut others): (Vec<_>, Vec<_>) =
+            works.into_iter().partition(|work| is_first && work.can_repeat());
+        if together(tx, &mut repeatable, counted.is_empty()) {
+            keep |= !repeatable.is_empty();
+            done.append(&mut repeatable);
+        }
+        repeatable.append(&mut others);
+        for mut work in repeatable {
             if is_lost(tx) {
                 left.push(Job::Work(work));
                 continue;
@@ -169,6 +185,36 @@ fn write_batch(tx: &mut Tx, known: &mut clicks::Known, batch: Vec<Job>, runtime:
         }
     });
     left
+}
+
+/// Runs them without a savepoint for each, which costs a copy of every page they touch; whether they stay. They do not
+/// where one fails after it has written: then it is as if none had run. On a transaction that has nothing in it yet,
+/// there is no savepoint at all.
+fn together(tx: &mut Tx, works: &mut [Box<dyn Work>], is_empty: bool) -> bool {
+    let needs_savepoint = !is_empty && !works.is_empty();
+    let mut run = |tx: &mut Tx| {
+        works.iter_mut().all(|work| {
+            let before = changes(tx);
+            work.run(tx) || (!is_lost(tx) && changes(tx) == before)
+        })
+    };
+    if needs_savepoint {
+        return in_savepoint(tx, run);
+    }
+    let stay = run(tx);
+    if !stay && !is_lost(tx) {
+        let _ = batch_execute(tx, "ROLLBACK");
+        let _ = batch_execute(tx, "BEGIN IMMEDIATE");
+    }
+    stay
+}
+
+/// How many rows this connection has changed.
+fn changes(tx: &Tx) -> u64 {
+    match tx {
+        Tx::Sqlite(connection) => connection.total_changes(),
+        Tx::Postgres(_) => 0,
+    }
 }
 
 /// Keeps what `work` wrote if it says so; whether it was kept.
