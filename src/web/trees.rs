@@ -3,27 +3,30 @@
 //! What is asked for by the thousand, `/v1` and links, passes one router and no layer. A layer around axum's routes
 //! boxes a future and copies the request once more for each of them, a fifth of what such a request costs.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, future::ready};
 
 use axum::{
     Router,
     body::Body,
     extract::{OriginalUri, Request, State},
     http::{
-        Uri, header,
+        HeaderValue, Uri, header,
         uri::{Parts, PathAndQuery},
     },
     middleware::{Next, from_fn_with_state},
     response::Response,
     routing::get,
 };
+use hyper::body::Body as _;
 use tower::{Layer as _, ServiceExt as _, service_fn};
-use tower_http::compression::CompressionLayer;
+use tower_http::{CompressionLevel, compression::CompressionLayer};
 
 use super::{api, failure::Failure, guard, json, links, portal, public};
 use crate::app::App;
 
 const API: &str = "/v1";
+/// An answer of so many bytes fits into a packet, and takes longer to compress than to send.
+const SMALL: u64 = 1_024;
 
 /// Everything that is served.
 #[derive(Clone)]
@@ -66,14 +69,23 @@ impl Trees {
     }
 
     async fn api(&self, request: Request) -> Response {
-        let front = |request| json::front(&self.app, request, |request| routed(&self.api, request));
-        if !request.headers().contains_key(header::ACCEPT_ENCODING) {
-            return front(request).await;
-        }
-        let front = service_fn(async |request| Ok::<_, Infallible>(front(request).await));
-        let Ok(response) = Box::pin(CompressionLayer::new().layer(front).oneshot(request)).await;
-        response.map(Body::new)
+        let accepted: Vec<HeaderValue> = request.headers().get_all(header::ACCEPT_ENCODING).iter().cloned().collect();
+        let response = json::front(&self.app, request, |request| routed(&self.api, request)).await;
+        let is_small = response.body().size_hint().upper().is_some_and(|length| length <= SMALL);
+        if is_small || accepted.is_empty() { response } else { Box::pin(compressed(response, accepted)).await }
     }
+}
+
+/// The answer in a form that its reader accepts, made as quickly as may be.
+async fn compressed(response: Response, accepted: Vec<HeaderValue>) -> Response {
+    let mut asked = Request::default();
+    for value in accepted {
+        asked.headers_mut().append(header::ACCEPT_ENCODING, value);
+    }
+    let mut response = Some(response);
+    let given = service_fn(move |_: Request| ready(Ok::<_, Infallible>(response.take().unwrap_or_default())));
+    let Ok(response) = CompressionLayer::new().quality(CompressionLevel::Fastest).layer(given).oneshot(asked).await;
+    response.map(Body::new)
 }
 
 async fn routed(router: &Router, request: Request) -> Response {
