@@ -1,7 +1,7 @@
 //! The whole route table, and what stands around it.
 //!
 //! Two trees: `/v1` means bearer key and JSON, the portal means session and markup. A resource's handler
-//! serves both; the tree's `front` layer gives what it said its form.
+//! serves both; the tree's `front` gives what it said its form.
 
 mod account;
 mod affiliate;
