@@ -311,6 +311,13 @@ fn portal(app: &App) -> Router<App> {
         .layer(CompressionLayer::new())
 }
 
+/// What affiliates share: no key, no session, and nothing around it that takes time.
+fn links() -> Router<App> {
+    Router::new()
+        .route("/r/{program}/{code}", get(links::follow))
+        .method_not_allowed_fallback(async || Failure::wrong_method())
+}
+
 /// No key, no session.
 fn public() -> Router<App> {
     Router::new()

@@ -130,7 +130,7 @@ impl Reply {
     }
 }
 
-/// The status stands until the tree's layer gives the reply its form: a forgotten layer is loud.
+/// The status stands until the tree's front gives the reply its form: a forgotten one is loud.
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
         let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();

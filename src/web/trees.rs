@@ -15,7 +15,6 @@ use axum::{
     },
     middleware::{Next, from_fn_with_state},
     response::Response,
-    routing::get,
 };
 use hyper::body::Body as _;
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -43,13 +42,10 @@ impl Trees {
         let api = Router::from(api())
             .fallback(async || Failure::no_route())
             .method_not_allowed_fallback(async || Failure::wrong_method());
-        let links = Router::new()
-            .route("/r/{program}/{code}", get(links::follow))
-            .method_not_allowed_fallback(async || Failure::wrong_method());
         let public = public().layer(from_fn_with_state(app.clone(), plain));
         Self {
             api: api.with_state(app.clone()),
-            links: links.with_state(app.clone()),
+            links: links().with_state(app.clone()),
             rest: public.merge(portal(&app)).with_state(app.clone()),
             app,
         }
@@ -114,7 +110,7 @@ fn below_api(uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// Whether it is `/r/{program}/{code}`.
+/// Whether it is one of [`links`]'s.
 fn is_link(path: &str) -> bool {
     let mut below = path.strip_prefix("/r/").unwrap_or_default().split('/');
     let has = |part: Option<&str>| part.is_some_and(|part| !part.is_empty());
